@@ -1,0 +1,116 @@
+/*
+ * Snapshots that travel: to a job, a thread, a callback.
+ */
+#ifndef REQCTX_CAPTURE_H
+#define REQCTX_CAPTURE_H
+
+#include <pthread.h>
+#include <reqctx/context.h>
+
+REQCTX_BEGIN_DECLS
+
+/*
+ * A snapshot of fixed size, to embed in your own job struct: with it, any
+ * queue or pool can carry contexts.
+ *
+ *     take, on the thread that submits
+ *     enter, run the job, leave, on the thread that runs it
+ *     drop, once, on any thread
+ *
+ * Between enter and leave the job runs in a context of its own that began as
+ * the snapshot: what it sets, nobody else sees. It may be entered again, and
+ * goes on with what it had. Not to be copied or moved once taken. A capture
+ * of all zeros (REQCTX_ZERO) is one of the empty context.
+ */
+typedef struct reqctx_capture {
+    reqctx_frame frame;
+} reqctx_capture;
+
+/*
+ * Takes a snapshot of the calling thread's current context, or of ctx; ctx
+ * NULL stands for the empty context. What out_capture held before is not
+ * looked at. reqctx_capture_take cannot fail.
+ *
+ * ctx  borrowed.
+ *
+ * Errors:  REQCTX_ENTERED: ctx is entered by another thread.
+ * Threads: any.
+ * Cost:    O(1); no allocation.
+ */
+REQCTX_API void reqctx_capture_take(reqctx_capture *out_capture);
+REQCTX_API reqctx_status reqctx_capture_take_from(reqctx *ctx,
+                                                  reqctx_capture *out_capture);
+
+/*
+ * Makes the captured context the calling thread's current one.
+ *
+ * Errors:  REQCTX_ENTERED: it is entered already, here or elsewhere.
+ * Threads: any. Never blocks.
+ * Cost:    O(1); no allocation.
+ */
+REQCTX_API reqctx_status reqctx_capture_enter(reqctx_capture *capture);
+
+/*
+ * Goes back to the context in which the capture was entered. Contexts that
+ * were entered since and not exited are exited first.
+ *
+ * Errors:  REQCTX_LEFT_ENTERED: there were such contexts; all is undone.
+ *          REQCTX_NOT_ENTERED: nobody is in it; nothing changed.
+ *          REQCTX_ENTERED: it is entered by another thread; nothing changed.
+ * Threads: the one that entered it.
+ * Cost:    O(1) for each context that was left entered; no allocation.
+ */
+REQCTX_API reqctx_status reqctx_capture_leave(reqctx_capture *capture);
+
+/*
+ * Lets go of the snapshot; the capture is then one of the empty context.
+ *
+ * Errors:  REQCTX_ENTERED: it is entered; nothing changed.
+ * Threads: any.
+ */
+REQCTX_API reqctx_status reqctx_capture_drop(reqctx_capture *capture);
+
+/*
+ * pthread_create, but the new thread runs function in a snapshot of the
+ * creator's context. A plain pthread_create inherits nothing.
+ *
+ * attributes  borrowed; may be NULL.
+ * arg         function's, as it is.
+ *
+ * Errors:  REQCTX_INVALID: no function, or no out_thread.
+ *          REQCTX_NOMEM, REQCTX_SYSTEM: no thread was made.
+ * Threads: any.
+ * Cost:    pthread_create's, and one allocation.
+ * Source:  Thread(context=...) of Python 3.14.
+ */
+REQCTX_API reqctx_status reqctx_thread_create(const pthread_attr_t *attributes,
+                                              void *(*function)(void *arg),
+                                              void *arg, pthread_t *out_thread);
+
+/*
+ * A closure for any API that takes a function and a void *: hand it
+ * reqctx_call and the closure. Each call runs function(arg) in a fresh copy
+ * of the context in which the closure was made; calls on several threads at
+ * once do not meet. reqctx_call_once drops the closure after the call.
+ *
+ *     reqctx_wrap(on_timer, timer, &closure);
+ *     timer_add(base, 100, reqctx_call_once, closure);
+ *
+ * Errors:  REQCTX_INVALID: no function. REQCTX_NOMEM.
+ * Threads: any.
+ * Cost:    one allocation for wrap, none for a call.
+ * Source:  functools.partial(copy_context().run, function).
+ */
+typedef struct reqctx_closure reqctx_closure;
+
+REQCTX_API reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
+                                     reqctx_closure **out_closure);
+REQCTX_API void reqctx_call(void *closure);
+REQCTX_API void reqctx_call_once(void *closure);
+
+/* Drops a closure; NULL is let pass. No call of it may be running. */
+REQCTX_API void reqctx_closure_drop(reqctx_closure *closure);
+
+REQCTX_END_DECLS
+
+#endif
