@@ -20,7 +20,8 @@ REQCTX_BEGIN_DECLS
  * Between enter and leave the job runs in a context of its own that began as
  * the snapshot: what it sets, nobody else sees. It may be entered again, and
  * goes on with what it had. Not to be copied or moved once taken. A capture
- * of all zeros (REQCTX_ZERO) is one of the empty context.
+ * of all zeros (REQCTX_ZERO) is one of the empty context. Every function
+ * below answers NULL with REQCTX_INVALID, but for reqctx_capture_take.
  */
 typedef struct reqctx_capture {
     reqctx_frame frame;
@@ -29,7 +30,7 @@ typedef struct reqctx_capture {
 /*
  * Takes a snapshot of the calling thread's current context, or of ctx; ctx
  * NULL stands for the empty context. What out_capture held before is not
- * looked at. reqctx_capture_take cannot fail.
+ * looked at. reqctx_capture_take cannot fail; its capture must not be NULL.
  *
  * ctx  borrowed.
  *

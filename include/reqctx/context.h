@@ -14,14 +14,18 @@
 REQCTX_BEGIN_DECLS
 
 /*
- * The part that a context and a capture have in common. Here only so that
- * its size is known; its fields are the library's.
+ * What a context and a capture have in common. Here only so that its size is
+ * known; the fields are the library's.
  */
-typedef struct reqctx_frame {
+typedef struct reqctx_map {
     struct reqctx_node *root;
     size_t count;
-    uint64_t number;
+} reqctx_map;
+
+typedef struct reqctx_frame {
+    reqctx_map map;
     struct reqctx_frame *outer;
+    uint64_t number;
     uintptr_t state;
     uintptr_t kind;
     uintptr_t reserved[4];
@@ -81,7 +85,9 @@ REQCTX_API reqctx_status reqctx_exit(reqctx *ctx);
  * function leaves ctx entered.
  *
  * Errors:  those of enter; function was not called then.
+ *          REQCTX_INVALID: function is NULL.
  *          REQCTX_LEFT_ENTERED: function was called.
+ *          REQCTX_NOT_ENTERED: function was called, and exited ctx itself.
  * Source:  Context.run.
  */
 REQCTX_API reqctx_status reqctx_run(reqctx *ctx, void (*function)(void *arg),

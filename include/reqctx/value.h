@@ -44,8 +44,8 @@ typedef union reqctx_value {
  * describe, text in snprintf's manner (NULL: hexadecimal).
  *
  * Hooks run with no lock held and never inside a half-made change. They may
- * call every function of the library, and must return on the thread, and in
- * the context, in which they were called.
+ * call every function of the library but reqctx_thread_clear, and must return
+ * on the thread, and in the context, in which they were called.
  */
 typedef struct reqctx_type {
     const char *name;

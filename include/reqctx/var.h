@@ -104,7 +104,7 @@ REQCTX_API size_t reqctx_describe(const reqctx_var *var, reqctx_value value,
 /*
  * The value of var in the calling thread's current context, or else its
  * default, or else zero. The value is borrowed until var changes in this
- * context or the context ends.
+ * context or the context ends. var is borrowed, and must not be NULL.
  *
  * Threads: any. Never blocks, never allocates.
  * Cost:    O(log n); n = variables set here.

@@ -1,0 +1,168 @@
+/*
+ * Captures, and the two things made of them: threads and closures.
+ *
+ * A capture is a frame of its own (stack.h), which nobody reads from outside:
+ * its map is the snapshot, until it is entered and changed.
+ */
+#include <reqctx/capture.h>
+
+#include "lib/stack.h"
+
+/* A capture that takes map. */
+static reqctx_capture of_map(reqctx_map map)
+{
+    return (reqctx_capture){
+        .frame = {.map = map, .kind = REQCTXI_FRAME_CAPTURE}};
+}
+
+void reqctx_capture_take(reqctx_capture *out_capture)
+{
+    *out_capture = of_map(reqctxi_map_hold(&reqctxi_frame_current()->map));
+}
+
+reqctx_status reqctx_capture_take_from(reqctx *ctx, reqctx_capture *out_capture)
+{
+    if (out_capture == NULL) {
+        return REQCTX_INVALID;
+    }
+    reqctx_map map = {0};
+    reqctx_status status =
+        ctx != NULL ? reqctxi_frame_take(&ctx->frame, &map) : REQCTX_OK;
+    if (status == REQCTX_OK) {
+        *out_capture = of_map(map);
+    }
+    return status;
+}
+
+reqctx_status reqctx_capture_enter(reqctx_capture *capture)
+{
+    return capture != NULL ? reqctxi_frame_enter(&capture->frame)
+                           : REQCTX_INVALID;
+}
+
+reqctx_status reqctx_capture_leave(reqctx_capture *capture)
+{
+    if (capture == NULL) {
+        return REQCTX_INVALID;
+    }
+    reqctx_status status = reqctxi_frame_here(&capture->frame);
+    return status == REQCTX_OK ? reqctxi_frame_leave(&capture->frame) : status;
+}
+
+reqctx_status reqctx_capture_drop(reqctx_capture *capture)
+{
+    if (capture == NULL) {
+        return REQCTX_INVALID;
+    }
+    if (reqctxi_frame_here(&capture->frame) != REQCTX_NOT_ENTERED) {
+        return REQCTX_ENTERED;
+    }
+    reqctx_map map = capture->frame.map;
+    *capture = (reqctx_capture)REQCTX_ZERO;
+    reqctxi_map_drop(&map);
+    return REQCTX_OK;
+}
+
+/* What a new thread is given, and frees. */
+struct start {
+    reqctx_capture capture;
+    void *(*function)(void *arg);
+    void *arg;
+};
+
+/* Also called by pthread_exit and pthread_cancel. */
+static void end_start(void *arg)
+{
+    struct start *start = arg;
+    reqctx_capture_leave(&start->capture);
+    reqctx_capture_drop(&start->capture);
+    reqctx_free(start);
+}
+
+static void *run_start(void *arg)
+{
+    struct start *start = arg;
+    void *result;
+    reqctx_capture_enter(&start->capture);
+    pthread_cleanup_push(end_start, start);
+    result = start->function(start->arg);
+    pthread_cleanup_pop(1);
+    return result;
+}
+
+reqctx_status reqctx_thread_create(const pthread_attr_t *attributes,
+                                   void *(*function)(void *arg), void *arg,
+                                   pthread_t *out_thread)
+{
+    if (function == NULL || out_thread == NULL) {
+        return REQCTX_INVALID;
+    }
+    struct start *start = reqctx_alloc(sizeof(*start));
+    if (start == NULL) {
+        return REQCTX_NOMEM;
+    }
+    *start = (struct start){.function = function, .arg = arg};
+    reqctx_capture_take(&start->capture);
+    if (pthread_create(out_thread, attributes, run_start, start) != 0) {
+        reqctx_capture_drop(&start->capture);
+        reqctx_free(start);
+        return REQCTX_SYSTEM;
+    }
+    return REQCTX_OK;
+}
+
+struct reqctx_closure {
+    reqctx_map map;
+    void (*function)(void *arg);
+    void *arg;
+};
+
+reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
+                          reqctx_closure **out_closure)
+{
+    if (function == NULL || out_closure == NULL) {
+        return REQCTX_INVALID;
+    }
+    reqctx_closure *closure = reqctx_alloc(sizeof(*closure));
+    if (closure == NULL) {
+        return REQCTX_NOMEM;
+    }
+    *closure =
+        (reqctx_closure){.map = reqctxi_map_hold(&reqctxi_frame_current()->map),
+                         .function = function,
+                         .arg = arg};
+    *out_closure = closure;
+    return REQCTX_OK;
+}
+
+/* Calls function in a context of its own that begins as map, which it takes. */
+static void call_in(reqctx_map map, void (*function)(void *arg), void *arg)
+{
+    reqctx_capture capture = of_map(map);
+    reqctx_capture_enter(&capture);
+    function(arg);
+    reqctx_capture_leave(&capture);
+    reqctx_capture_drop(&capture);
+}
+
+void reqctx_call(void *closure)
+{
+    const reqctx_closure *wrapped = closure;
+    call_in(reqctxi_map_hold(&wrapped->map), wrapped->function, wrapped->arg);
+}
+
+void reqctx_call_once(void *closure)
+{
+    reqctx_closure wrapped = *(reqctx_closure *)closure;
+    reqctx_free(closure);
+    call_in(wrapped.map, wrapped.function, wrapped.arg);
+}
+
+void reqctx_closure_drop(reqctx_closure *closure)
+{
+    if (closure != NULL) {
+        reqctx_map map = closure->map;
+        reqctx_free(closure);
+        reqctxi_map_drop(&map);
+    }
+}

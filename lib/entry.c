@@ -1,0 +1,84 @@
+#include "lib/entry.h"
+
+#include "lib/ref.h"
+
+/* The bytes that a copied value points to follow the struct. */
+struct reqctxi_cell {
+    uintptr_t count;
+    const reqctx_type *type;
+    reqctx_value value;
+    max_align_t copy[];
+};
+
+static bool is_hooked(const reqctx_type *type)
+{
+    return type->copied_size != NULL || type->hold != NULL ||
+           type->drop != NULL;
+}
+
+static struct reqctxi_cell *new_cell(const reqctx_type *type,
+                                     reqctx_value value)
+{
+    size_t size = type->copied_size != NULL ? type->copied_size(value) : 0;
+    if (size > SIZE_MAX - sizeof(struct reqctxi_cell)) {
+        return NULL;
+    }
+    struct reqctxi_cell *cell = reqctx_alloc(sizeof(*cell) + size);
+    if (cell == NULL) {
+        return NULL;
+    }
+    *cell = (struct reqctxi_cell){.count = 1, .type = type, .value = value};
+    if (size != 0) {
+        memcpy(cell->copy, value.pointer, size);
+        cell->value.pointer = cell->copy;
+    }
+    if (type->hold != NULL) {
+        type->hold(cell->value);
+    }
+    return cell;
+}
+
+static void drop_cell(struct reqctxi_cell *cell)
+{
+    if (!reqctxi_ref_drop(&cell->count)) {
+        return;
+    }
+    if (cell->type->drop != NULL) {
+        cell->type->drop(cell->value);
+    }
+    reqctx_free(cell);
+}
+
+bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
+                        struct reqctxi_entry *out_entry)
+{
+    struct reqctxi_cell *cell = NULL;
+    if (is_hooked(var->type)) {
+        cell = new_cell(var->type, value);
+        if (cell == NULL) {
+            return false;
+        }
+        value = cell->value;
+    }
+    *out_entry = (struct reqctxi_entry){
+        .var = reqctx_var_hold(var), .value = value, .cell = cell};
+    return true;
+}
+
+void reqctxi_entry_hold(const struct reqctxi_entry *entry)
+{
+    reqctx_var_hold(entry->var);
+    if (entry->cell != NULL) {
+        reqctxi_ref_hold(&entry->cell->count);
+    }
+}
+
+void reqctxi_entry_drop(struct reqctxi_entry *entry)
+{
+    struct reqctxi_entry gone = *entry;
+    *entry = (struct reqctxi_entry){0};
+    if (gone.cell != NULL) {
+        drop_cell(gone.cell);
+    }
+    reqctx_var_drop(gone.var);
+}

@@ -1,0 +1,55 @@
+/*
+ * An entry: a variable with a value, as it lies in a node, a token or a
+ * reader's hand. May use ref.h; knows nothing of trees.
+ *
+ * A plain value is just its 8 bytes. A hooked one lives in a cell, counted by
+ * all the entries that show it; the entry repeats the cell's value so that
+ * reading needs no second look:
+ *
+ *     entry.cell == NULL || entry.value == entry.cell->value
+ *
+ * An entry also holds its variable, which costs nothing if that is static.
+ */
+#ifndef REQCTXI_ENTRY_H
+#define REQCTXI_ENTRY_H
+
+#include <reqctx/var.h>
+
+struct reqctxi_cell;
+
+struct reqctxi_entry {
+    reqctx_var *var;
+    reqctx_value value;
+    struct reqctxi_cell *cell;
+};
+
+/*
+ * Makes an entry of var with value: copies and holds as var's type says, and
+ * holds var. False: out of memory, nothing happened. May call hooks.
+ */
+bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
+                        struct reqctxi_entry *out_entry);
+
+void reqctxi_entry_hold(const struct reqctxi_entry *entry);
+
+/*
+ * Lets go and leaves an entry of nothing, which is let pass. May call the
+ * value's drop: to be called when everything else is in order.
+ */
+void reqctxi_entry_drop(struct reqctxi_entry *entry);
+
+/* var's default, held like an entry; false if it has none. */
+bool reqctxi_var_default(const reqctx_var *var,
+                         struct reqctxi_entry *out_entry);
+
+/* var's id, given now if it has none yet. Never 0. */
+uint64_t reqctxi_var_give_id(reqctx_var *var);
+
+/* var's id, or 0 if it was never set anywhere. */
+static inline uint64_t reqctxi_var_id(const reqctx_var *var)
+{
+    /* A number by itself: it orders nothing, whoever reads it. */
+    return __atomic_load_n(&var->id, __ATOMIC_RELAXED);
+}
+
+#endif

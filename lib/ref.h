@@ -1,0 +1,57 @@
+/*
+ * Reference counts. May use nothing; used by every room of lib; knows nothing
+ * of what is counted.
+ *
+ * A count is a plain word, so that it can stand in public structs; only the
+ * functions here touch it once it is shared.
+ *
+ * Orders. Hold is relaxed: who takes a reference has one already, and got it
+ * through something that ordered it. Drop is acquire and release in one
+ * operation: all that the other holders did before their drops happens before
+ * what the last one does next (free). is_one is an acquire load for the same
+ * reason: it pairs with the drop of the one that left.
+ *
+ * Overflow. A count that reaches PINNED stays about there for ever: what it
+ * counts leaks, and is never freed under a holder.
+ */
+#ifndef REQCTXI_REF_H
+#define REQCTXI_REF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define REQCTXI_PINNED (UINTPTR_MAX / 2)
+
+static inline void reqctxi_ref_pin(uintptr_t *count)
+{
+    __atomic_store_n(count, REQCTXI_PINNED + REQCTXI_PINNED / 2,
+                     __ATOMIC_RELAXED);
+}
+
+static inline void reqctxi_ref_hold(uintptr_t *count)
+{
+    if (__atomic_fetch_add(count, 1, __ATOMIC_RELAXED) >= REQCTXI_PINNED) {
+        reqctxi_ref_pin(count);
+    }
+}
+
+/* True when the caller was the last holder. */
+static inline bool reqctxi_ref_drop(uintptr_t *count)
+{
+    uintptr_t before = __atomic_fetch_sub(count, 1, __ATOMIC_ACQ_REL);
+    if (before >= REQCTXI_PINNED) {
+        reqctxi_ref_pin(count);
+    }
+    return before == 1;
+}
+
+/*
+ * Whether the caller, a holder, is the only one. If so it stays so until the
+ * caller itself gives a reference away: nobody else has one to copy.
+ */
+static inline bool reqctxi_ref_is_one(const uintptr_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_ACQUIRE) == 1;
+}
+
+#endif
