@@ -21,6 +21,7 @@
  *     <reqctx/var.h>      variables, get, set, reset, REQCTX_WITH
  *     <reqctx/context.h>  contexts: copy, enter, exit, run, read
  *     <reqctx/capture.h>  snapshots that travel: captures, threads, closures
+ *     <reqctx/fiber.h>    for coroutines; watchers of switches
  *
  * Ownership, in every contract: a parameter is *borrowed* (the library does
  * not keep it beyond the call), *held* (the library takes a reference of its
@@ -35,6 +36,7 @@
 #include <reqctx/base.h>
 #include <reqctx/capture.h>
 #include <reqctx/context.h>
+#include <reqctx/fiber.h>
 #include <reqctx/value.h>
 #include <reqctx/var.h>
 

@@ -1,8 +1,9 @@
 #include "lib/stack.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <time.h>
+
+#include "lib/wait.h"
+#include "lib/watch.h"
 
 /* frame->state; any other value is the address of a stack. */
 enum { IDLE = 0, TAKING = 1 };
@@ -14,6 +15,7 @@ static uint64_t next_block = 1; /* atomic */
 
 static _Thread_local struct {
     struct reqctxi_stack own;
+    struct reqctxi_stack *on; /* a fiber's, or NULL: own */
     uint64_t next_number;
     uint64_t end_number;
     bool registered;
@@ -24,10 +26,15 @@ static pthread_mutex_t key_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t key; /* guarded by key_lock until key_made */
 static bool key_made;     /* guarded by key_lock; never unmade */
 
-/* Not inlined: a thread's address must not outlive a call of user code. */
-__attribute__((noinline)) struct reqctxi_stack *reqctxi_stack_here(void)
+struct reqctxi_stack *reqctxi_stack_here(void)
 {
-    return &thread.own;
+    REQCTXI_OPAQUE_BODY;
+    return thread.on != NULL ? thread.on : &thread.own;
+}
+
+static void work_on(struct reqctxi_stack *stack)
+{
+    thread.on = stack != &thread.own ? stack : NULL;
 }
 
 reqctx_frame *reqctxi_frame_current(void)
@@ -50,38 +57,31 @@ uint64_t reqctxi_frame_number(reqctx_frame *frame)
     return frame->number;
 }
 
-/* Waits a little longer each time, so that a reader on the same core, also
- * one of lower priority, gets on with its few instructions. */
-static void wait_for_reader(unsigned *tries)
-{
-    enum { YIELDS = 64 };
-    if ((*tries)++ < YIELDS) {
-        sched_yield();
-        return;
-    }
-    nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
-}
-
-/* Goes from IDLE to state, or says where the frame is entered. */
-static uintptr_t seize(reqctx_frame *frame, uintptr_t state)
+/* Makes an IDLE word state, or says what else it is. */
+static uintptr_t seize(uintptr_t *word, uintptr_t state)
 {
     unsigned tries = 0;
     for (;;) {
         uintptr_t found = IDLE;
-        if (__atomic_compare_exchange_n(&frame->state, &found, state, false,
+        if (__atomic_compare_exchange_n(word, &found, state, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
             return IDLE;
         }
         if (found != TAKING) {
             return found;
         }
-        wait_for_reader(&tries);
+        reqctxi_wait(&tries);
     }
 }
 
-static void release(reqctx_frame *frame)
+static void release(uintptr_t *word)
 {
-    __atomic_store_n(&frame->state, IDLE, __ATOMIC_RELEASE);
+    __atomic_store_n(word, IDLE, __ATOMIC_RELEASE);
+}
+
+static reqctx *context_of(reqctx_frame *frame)
+{
+    return (reqctx *)(void *)((char *)frame - offsetof(reqctx, frame));
 }
 
 reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
@@ -90,27 +90,37 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
      * program that forgot to; entering must not fail for that. */
     reqctxi_thread_register();
     struct reqctxi_stack *stack = reqctxi_stack_here();
-    if (seize(frame, (uintptr_t)stack) != IDLE) {
+    if (seize(&frame->state, (uintptr_t)stack) != IDLE) {
         return REQCTX_ENTERED;
     }
     if (frame->kind == REQCTXI_FRAME_CONTEXT) {
-        reqctx_hold(
-            (reqctx *)(void *)((char *)frame - offsetof(reqctx, frame)));
+        reqctx_hold(context_of(frame));
     }
     frame->outer = stack->current;
     stack->current = frame;
+    reqctxi_watch_tell();
     return REQCTX_OK;
+}
+
+/* Whether state is the address of a stack that the thread works on, or will
+ * when it leaves its fibers. */
+static bool is_mine(uintptr_t state)
+{
+    const struct reqctxi_stack *stack = reqctxi_stack_here();
+    while (stack != NULL && (uintptr_t)stack != state) {
+        stack = stack->below;
+    }
+    return stack != NULL;
 }
 
 reqctx_status reqctxi_frame_here(const reqctx_frame *frame)
 {
-    /* Relaxed: only this thread writes its own stack's address. */
+    /* Relaxed: only this thread writes its own stacks' addresses. */
     uintptr_t state = __atomic_load_n(&frame->state, __ATOMIC_RELAXED);
-    if (state == (uintptr_t)reqctxi_stack_here()) {
-        return REQCTX_OK;
+    if (state == IDLE || state == TAKING) {
+        return REQCTX_NOT_ENTERED;
     }
-    return state == IDLE || state == TAKING ? REQCTX_NOT_ENTERED
-                                            : REQCTX_ENTERED;
+    return is_mine(state) ? REQCTX_OK : REQCTX_ENTERED;
 }
 
 /* Leaves the current frame; its last drop may call hooks. */
@@ -121,48 +131,129 @@ static void leave_current(void)
     stack->current = frame->outer;
     frame->outer = NULL;
     bool is_context = frame->kind == REQCTXI_FRAME_CONTEXT;
-    release(frame);
+    release(&frame->state);
     if (is_context) {
-        reqctx_drop(
-            (reqctx *)(void *)((char *)frame - offsetof(reqctx, frame)));
+        reqctx_drop(context_of(frame));
     }
+    reqctxi_watch_tell();
 }
 
-reqctx_status reqctxi_frame_leave(reqctx_frame *frame)
+reqctx_status reqctxi_stack_unwind(void)
 {
     reqctx_status status = REQCTX_OK;
+    while (reqctxi_stack_here()->current != NULL) {
+        leave_current();
+        status = REQCTX_LEFT_ENTERED;
+    }
+    return status;
+}
+
+static bool is_on(const struct reqctxi_stack *stack, const reqctx_frame *frame)
+{
+    const reqctx_frame *at = stack->current;
+    while (at != NULL && at != frame) {
+        at = at->outer;
+    }
+    return at != NULL || frame == &stack->base;
+}
+
+reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
+{
+    reqctx_status status = REQCTX_OK;
+    while (!is_on(reqctxi_stack_here(), frame)) {
+        reqctxi_stack_leave(reqctxi_stack_here());
+        status = REQCTX_LEFT_ENTERED;
+    }
     while (reqctxi_frame_current() != frame) {
         leave_current();
         status = REQCTX_LEFT_ENTERED;
     }
+    return status;
+}
+
+reqctx_status reqctxi_frame_leave(reqctx_frame *frame)
+{
+    reqctx_status status = reqctxi_frame_unwind_to(frame);
     leave_current();
     return status;
 }
 
+reqctx_frame *reqctxi_frame_numbered(uint64_t number)
+{
+    struct reqctxi_stack *stack = reqctxi_stack_here();
+    for (; stack != NULL; stack = stack->below) {
+        reqctx_frame *frame = stack->current;
+        while (frame != NULL && frame->number != number) {
+            frame = frame->outer;
+        }
+        if (frame != NULL) {
+            return frame;
+        }
+        if (stack->base.number == number) {
+            return &stack->base;
+        }
+    }
+    return NULL;
+}
+
 reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map)
 {
-    uintptr_t found = seize(frame, TAKING);
+    uintptr_t found = seize(&frame->state, TAKING);
+    if (found != IDLE && !is_mine(found)) {
+        return REQCTX_ENTERED;
+    }
+    *out_map = reqctxi_map_hold(&frame->map);
     if (found == IDLE) {
-        *out_map = reqctxi_map_hold(&frame->map);
-        release(frame);
+        release(&frame->state);
+    }
+    return REQCTX_OK;
+}
+
+reqctx_status reqctxi_stack_enter(struct reqctxi_stack *stack)
+{
+    REQCTXI_OPAQUE_BODY;
+    reqctxi_thread_register(); /* as for a frame */
+    struct reqctxi_stack *below = reqctxi_stack_here();
+    if (seize(&stack->state, (uintptr_t)below) != IDLE) {
+        return REQCTX_ENTERED;
+    }
+    stack->below = below;
+    work_on(stack);
+    reqctxi_watch_tell();
+    return REQCTX_OK;
+}
+
+void reqctxi_stack_leave(struct reqctxi_stack *stack)
+{
+    REQCTXI_OPAQUE_BODY;
+    work_on(stack->below);
+    stack->below = NULL;
+    release(&stack->state);
+    reqctxi_watch_tell();
+}
+
+reqctx_status reqctxi_stack_find(const struct reqctxi_stack *stack)
+{
+    if (stack == reqctxi_stack_here()) {
         return REQCTX_OK;
     }
-    if (found == (uintptr_t)reqctxi_stack_here()) {
-        *out_map = reqctxi_map_hold(&frame->map);
-        return REQCTX_OK;
+    if (is_mine((uintptr_t)stack)) {
+        return REQCTX_NOT_CURRENT;
     }
-    return REQCTX_ENTERED;
+    return __atomic_load_n(&stack->state, __ATOMIC_RELAXED) == IDLE
+               ? REQCTX_NOT_ENTERED
+               : REQCTX_ENTERED;
 }
 
 /* Drops what the thread's base holds; its tokens are of no context then. */
 static void clear_base(void)
 {
-    struct reqctxi_stack *stack = reqctxi_stack_here();
-    reqctx_map map = stack->base.map;
-    stack->base = (reqctx_frame){0};
+    reqctx_map map = thread.own.base.map;
+    thread.own.base = (reqctx_frame){0};
     thread.registered = false;
     reqctxi_node_close();
     reqctxi_map_drop(&map);
+    reqctxi_watch_tell();
 }
 
 /*
@@ -173,7 +264,10 @@ static void clear_base(void)
 static void end_thread(void *unused)
 {
     (void)unused;
-    while (reqctxi_stack_here()->current != NULL) {
+    while (thread.on != NULL) {
+        reqctxi_stack_leave(thread.on);
+    }
+    while (thread.own.current != NULL) {
         leave_current();
     }
     clear_base();
@@ -181,7 +275,7 @@ static void end_thread(void *unused)
 
 reqctx_status reqctx_thread_clear(void)
 {
-    if (reqctxi_stack_here()->current != NULL) {
+    if (thread.on != NULL || thread.own.current != NULL) {
         return REQCTX_ENTERED;
     }
     clear_base();
@@ -201,6 +295,7 @@ static bool make_key(void)
 
 bool reqctxi_thread_register(void)
 {
+    REQCTXI_OPAQUE_BODY;
     if (thread.registered) {
         return true;
     }

@@ -1,12 +1,18 @@
 /*
- * Stacks of entered contexts, one for each thread. May use map.h; knows
- * nothing of variables and tokens.
+ * Stacks of entered contexts, one for each thread and each fiber. May use
+ * map.h and watch.h; knows nothing of variables and tokens.
  *
  * A *frame* is a context's place on a stack: a map, and whether it is
  * entered, and where. The lowest frame of a stack, its base, is the thread's
- * own context; it is not entered or left. The highest is current.
+ * or fiber's own context; it is not entered or left. The highest is current.
  *
  *     base <- outer <- outer <- current
+ *
+ * A thread works on its own stack, or on that of the fiber that it entered
+ * last; a fiber's stack remembers the one below, to go back to. Whether a
+ * thread is in a fiber is decided by one word too, IDLE or not: enter is an
+ * exchange and an acquire, leave a release, so that a thread sees what the
+ * last one did there.
  *
  * The map of a frame that is entered is changed only by the thread that runs
  * on that stack. Of a frame that is not, nobody changes it, and readers take
@@ -35,11 +41,36 @@ enum reqctxi_frame_kind {
 struct reqctxi_stack {
     reqctx_frame *current; /* NULL: base */
     reqctx_frame base;
+    struct reqctxi_stack *below; /* a fiber's, while a thread is in it */
+    uintptr_t state;             /* a fiber's */
 };
 
-/* The stack that the calling thread runs on. Never to be kept over a call of
- * user code. */
-struct reqctxi_stack *reqctxi_stack_here(void);
+/*
+ * The address of a thread's own variable must not be kept over a call of user
+ * code: meanwhile a fiber may have gone on to another thread. The compiler
+ * must not keep it either. So public functions are not inlined (base.h), and
+ * within one that calls user code, what finds a thread's own variables before
+ * the call, or on both sides, is one of these: not inlined and, by what its
+ * body begins with, not known to have no effect. That holds under LTO, too.
+ */
+#define REQCTXI_OPAQUE __attribute__((noinline))
+#define REQCTXI_OPAQUE_BODY __asm__ volatile("" ::: "memory")
+
+/* The stack that the calling thread works on. */
+REQCTXI_OPAQUE struct reqctxi_stack *reqctxi_stack_here(void);
+
+/* Goes over to a fiber's stack, and back to the one below. REQCTX_ENTERED: a
+ * thread is in it already. */
+REQCTXI_OPAQUE reqctx_status reqctxi_stack_enter(struct reqctxi_stack *stack);
+REQCTXI_OPAQUE void reqctxi_stack_leave(struct reqctxi_stack *stack);
+
+/* Whether the calling thread is in a fiber's stack: REQCTX_OK, NOT_ENTERED,
+ * NOT_CURRENT or ENTERED. */
+reqctx_status reqctxi_stack_find(const struct reqctxi_stack *stack);
+
+/* Leaves every frame of the calling thread's stack; REQCTX_LEFT_ENTERED if
+ * there was one. */
+reqctx_status reqctxi_stack_unwind(void);
 
 /* The calling thread's current frame. */
 reqctx_frame *reqctxi_frame_current(void);
@@ -48,22 +79,32 @@ reqctx_frame *reqctxi_frame_current(void);
  * Makes sure that what the thread's base holds is dropped at the thread's
  * end, and opens its spare list. False: the system has no thread key.
  */
-bool reqctxi_thread_register(void);
+REQCTXI_OPAQUE bool reqctxi_thread_register(void);
 
 /* A number for frame's tokens to know it by; never given twice. */
 uint64_t reqctxi_frame_number(reqctx_frame *frame);
 
-/* Makes frame current. REQCTX_ENTERED: it is entered already. */
+/* Makes frame current, tells the watchers. REQCTX_ENTERED: it is entered
+ * already. */
 reqctx_status reqctxi_frame_enter(reqctx_frame *frame);
 
-/* Whether frame is entered here: REQCTX_OK, NOT_ENTERED or ENTERED. */
+/* Whether the calling thread is in frame, on whichever of its stacks:
+ * REQCTX_OK, NOT_ENTERED or ENTERED. */
 reqctx_status reqctxi_frame_here(const reqctx_frame *frame);
 
 /*
- * Leaves frame, which is entered here, and first what was entered above it:
- * REQCTX_LEFT_ENTERED if there was anything. May call values' hooks.
+ * Leaves frame, which the calling thread is in, and first what it entered
+ * since, fibers too:
+ * REQCTX_LEFT_ENTERED if there was anything. Tells the watchers, and may call
+ * values' hooks.
  */
 reqctx_status reqctxi_frame_leave(reqctx_frame *frame);
+
+/* The same for what was entered since only: frame is current then. */
+reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame);
+
+/* The frame with this number that the calling thread is in, or NULL. */
+reqctx_frame *reqctxi_frame_numbered(uint64_t number);
 
 /*
  * Takes a copy of frame's map, from any thread. REQCTX_ENTERED: it is entered

@@ -203,32 +203,16 @@ reqctx_status reqctx_token_old(const reqctx_token *token,
     return status;
 }
 
-/* The frame on this thread's stack in which token was made, or NULL. */
-static reqctx_frame *frame_of(const reqctx_token *token)
-{
-    struct reqctxi_stack *stack = reqctxi_stack_here();
-    reqctx_frame *frame = stack->current;
-    while (frame != NULL && frame->number != token->context) {
-        frame = frame->outer;
-    }
-    if (frame == NULL && stack->base.number == token->context) {
-        frame = &stack->base;
-    }
-    return frame;
-}
-
 void reqctx_with_end(reqctx_token *token)
 {
     if (check(token) != REQCTX_OK) {
         return;
     }
-    reqctx_frame *frame = frame_of(token);
+    reqctx_frame *frame = reqctxi_frame_numbered(token->context);
     if (frame == NULL) {
         reqctx_token_drop(token);
         return;
     }
-    while (reqctxi_frame_current() != frame) {
-        reqctxi_frame_leave(reqctxi_frame_current());
-    }
+    reqctxi_frame_unwind_to(frame);
     restore(frame, token);
 }

@@ -23,7 +23,13 @@
     }
 #endif
 
-#define REQCTX_API __attribute__((visibility("default")))
+/*
+ * What the shared libraries show. Functions are never inlined, also under
+ * link-time optimization: a coroutine that goes on on another thread must
+ * find that thread's context, and not at an address computed before.
+ */
+#define REQCTX_API __attribute__((visibility("default"), noinline))
+#define REQCTX_DATA __attribute__((visibility("default")))
 
 /* Major: the ABI changed. Minor: it grew. Patch: neither. */
 #define REQCTX_VERSION_MAJOR 0

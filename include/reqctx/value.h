@@ -58,21 +58,21 @@ typedef struct reqctx_type {
     uintptr_t reserved[4]; /* must be zero */
 } reqctx_type;
 
-REQCTX_API extern const reqctx_type reqctx_type_bits;
-REQCTX_API extern const reqctx_type reqctx_type_i8;
-REQCTX_API extern const reqctx_type reqctx_type_i16;
-REQCTX_API extern const reqctx_type reqctx_type_i32;
-REQCTX_API extern const reqctx_type reqctx_type_i64;
-REQCTX_API extern const reqctx_type reqctx_type_u8;
-REQCTX_API extern const reqctx_type reqctx_type_u16;
-REQCTX_API extern const reqctx_type reqctx_type_u32;
-REQCTX_API extern const reqctx_type reqctx_type_u64;
-REQCTX_API extern const reqctx_type reqctx_type_bool;
-REQCTX_API extern const reqctx_type reqctx_type_float;
-REQCTX_API extern const reqctx_type reqctx_type_double;
-REQCTX_API extern const reqctx_type reqctx_type_borrowed_string;
-REQCTX_API extern const reqctx_type reqctx_type_string;
-REQCTX_API extern const reqctx_type reqctx_type_object;
+REQCTX_DATA extern const reqctx_type reqctx_type_bits;
+REQCTX_DATA extern const reqctx_type reqctx_type_i8;
+REQCTX_DATA extern const reqctx_type reqctx_type_i16;
+REQCTX_DATA extern const reqctx_type reqctx_type_i32;
+REQCTX_DATA extern const reqctx_type reqctx_type_i64;
+REQCTX_DATA extern const reqctx_type reqctx_type_u8;
+REQCTX_DATA extern const reqctx_type reqctx_type_u16;
+REQCTX_DATA extern const reqctx_type reqctx_type_u32;
+REQCTX_DATA extern const reqctx_type reqctx_type_u64;
+REQCTX_DATA extern const reqctx_type reqctx_type_bool;
+REQCTX_DATA extern const reqctx_type reqctx_type_float;
+REQCTX_DATA extern const reqctx_type reqctx_type_double;
+REQCTX_DATA extern const reqctx_type reqctx_type_borrowed_string;
+REQCTX_DATA extern const reqctx_type reqctx_type_string;
+REQCTX_DATA extern const reqctx_type reqctx_type_object;
 
 /*
  * The three reading hooks, or what stands in for a missing one.
