@@ -38,15 +38,38 @@ static struct reqctxi_cell *new_cell(const reqctx_type *type,
     return cell;
 }
 
+/*
+ * Cells of this thread whose last holder has let go and whose drop is still
+ * to come. Burying is true while somebody further up the stack works through
+ * the list: who comes then, from inside a drop, only adds to it. So one loop
+ * ends a chain of values that hold each other, however long. A dead cell's
+ * count is its link.
+ */
+static _Thread_local struct {
+    struct reqctxi_cell *dead;
+    bool burying;
+} cells;
+
 static void drop_cell(struct reqctxi_cell *cell)
 {
     if (!reqctxi_ref_drop(&cell->count)) {
         return;
     }
-    if (cell->type->drop != NULL) {
-        cell->type->drop(cell->value);
+    cell->count = (uintptr_t)cells.dead;
+    cells.dead = cell;
+    if (cells.burying) {
+        return;
     }
-    reqctx_free(cell);
+    cells.burying = true;
+    while (cells.dead != NULL) {
+        struct reqctxi_cell *dead = cells.dead;
+        cells.dead = (struct reqctxi_cell *)dead->count;
+        if (dead->type->drop != NULL) {
+            dead->type->drop(dead->value);
+        }
+        reqctx_free(dead);
+    }
+    cells.burying = false;
 }
 
 bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,

@@ -151,6 +151,13 @@ static bool fold(reqctx_map *map)
     return true;
 }
 
+bool reqctxi_map_reserve(reqctx_map *map)
+{
+    return fold(map) && map->count < REQCTXI_TREE_MAX &&
+           reqctxi_node_reserve(
+               reqctxi_tree_measure(map->root, UINT64_MAX).insert);
+}
+
 bool reqctxi_map_put(reqctx_map *map, const struct reqctxi_entry *entry,
                      struct reqctxi_entry *out_displaced)
 {

@@ -45,6 +45,9 @@ bool reqctxi_map_put(reqctx_map *map, const struct reqctxi_entry *entry,
 bool reqctxi_map_remove(reqctx_map *map, uint64_t key,
                         struct reqctxi_entry *out_displaced);
 
+/* Makes sure that a put of a key above all others will not fail. */
+bool reqctxi_map_reserve(reqctx_map *map);
+
 /*
  * Does the same by a patch made of spare, which it takes. Cannot fail. The
  * entry under it, if any, is let go when the patches are folded. An entry

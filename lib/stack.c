@@ -1,5 +1,6 @@
 #include "lib/stack.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 #include "lib/wait.h"
@@ -278,7 +279,11 @@ reqctx_status reqctx_thread_clear(void)
     if (thread.on != NULL || thread.own.current != NULL) {
         return REQCTX_ENTERED;
     }
-    clear_base();
+    /* Again while values' drops set again, as at a thread's end. */
+    int turns = PTHREAD_DESTRUCTOR_ITERATIONS;
+    do {
+        clear_base();
+    } while (thread.registered && --turns > 0);
     return REQCTX_OK;
 }
 

@@ -68,6 +68,23 @@ static struct reqctx_node *new_spare(void)
     return reqctxi_node_reserve(1) ? reqctxi_node_take() : NULL;
 }
 
+/*
+ * Puts entry, which it takes on success, into frame's map. A variable gets
+ * its id when nothing can fail any more: a set that failed was not its first.
+ * (If another thread is first in this very moment the put may still fail.)
+ */
+static bool put(reqctx_frame *frame, const struct reqctxi_entry *entry,
+                struct reqctxi_entry *out_old)
+{
+    if (reqctxi_var_id(entry->var) == 0) {
+        if (!reqctxi_map_reserve(&frame->map)) {
+            return false;
+        }
+        reqctxi_var_give_id(entry->var);
+    }
+    return reqctxi_map_put(&frame->map, entry, out_old);
+}
+
 reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
                          reqctx_token *out_token)
 {
@@ -77,7 +94,6 @@ reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
     if (var == NULL) {
         return REQCTX_INVALID;
     }
-    reqctxi_var_give_id(var);
     struct reqctxi_entry entry;
     if (!reqctxi_entry_make(var, value, &entry)) {
         return REQCTX_NOMEM;
@@ -89,8 +105,7 @@ reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
     struct reqctx_node *spare = out_token != NULL ? new_spare() : NULL;
     reqctx_frame *frame = reqctxi_frame_current();
     struct reqctxi_entry old;
-    if ((out_token != NULL && spare == NULL) ||
-        !reqctxi_map_put(&frame->map, &entry, &old)) {
+    if ((out_token != NULL && spare == NULL) || !put(frame, &entry, &old)) {
         if (spare != NULL) {
             reqctxi_node_give(spare);
         }
