@@ -14,16 +14,28 @@
  *    changes later the job does not see; what the job changes nobody sees.
  * 3. A worker starts in an empty context and is back in it after every job.
  *    Contexts that a job left entered are exited, and counted.
- * 4. A job's context is dropped before the worker takes another job or idles.
- * 5. Jobs submitted by one thread from outside start in that order. Jobs
- *    submitted from jobs have no order. No job waits while a worker idles.
+ * 4. A job's context is dropped before the job is counted as ended, and
+ *    before the worker takes another job or idles. Hooks of values that end
+ *    with it run in an empty context of their own.
+ * 5. Jobs that one thread submits from outside are taken in that order, but
+ *    for those that REQCTX_POOL_RUN runs at once. Jobs submitted from jobs
+ *    have no order. No job waits while a worker idles.
  * 6. Everything before the submit happens before the job.
- * 7. The pool's threads take none of the program's signals and cannot be
- *    cancelled. User code runs with no lock of the pool held.
+ * 7. The pool's threads take none of the program's signals, only faults of
+ *    their own (SIGSEGV and the like), and cannot be cancelled. User code
+ *    runs with no lock of the pool held.
  * 8. Two pools know nothing of each other.
  *
+ * A *job of the pool*, where a contract speaks of the caller, is also its
+ * drop callback, the end of its context's values, and what else runs on a
+ * worker's thread.
+ *
  * A job must return on the thread that called it: no pthread_exit, longjmp
- * or exception out of it.
+ * or exception out of it, and no pthread_cancel of a thread of yours that
+ * runs one. No function here is a cancellation point.
+ *
+ * Two pools whose jobs wait for each other, in a submit or a drain, may wait
+ * for ever: let one of them refuse.
  *
  * Of fork(): a child must not use its parent's pools, nor free them.
  */
@@ -38,16 +50,19 @@ typedef struct reqctx_pool reqctx_pool;
 
 /* What a submit does when queue_capacity jobs wait already. */
 typedef enum reqctx_pool_on_full {
-    /* Waits until there is room. A job of the same pool does not wait, it
-     * runs the new job (REQCTX_POOL_RUN). On a stepped pool nobody is sure
-     * to make room: refused. */
+    /* Waits until there is room, first come, first served; a drain that
+     * begins meanwhile refuses with REQCTX_STOPPED. A job of the same pool
+     * does not wait, it runs the new job (REQCTX_POOL_RUN). On a stepped
+     * pool nobody is sure to make room: REQCTX_FULL. */
     REQCTX_POOL_WAIT = 0,
     /* Refuses with REQCTX_FULL. */
     REQCTX_POOL_REFUSE = 1,
-    /* Runs the job at once on the submitting thread, in its context. Refused
-     * with REQCTX_TOO_DEEP when such jobs nest 64 deep on this thread. */
+    /* Runs the job at once on the submitting thread, in its own context,
+     * ahead of those that wait. Refused with REQCTX_TOO_DEEP when 64 jobs,
+     * of any pools, run or are dropped on this thread's stack already. */
     REQCTX_POOL_RUN = 2,
-    /* Drops the job that has waited longest, which is told PUSHED_OUT. */
+    /* Drops the job that has waited longest, which is told PUSHED_OUT before
+     * the submit returns. REQCTX_TOO_DEEP as above. */
     REQCTX_POOL_PUSH_OUT = 3
 } reqctx_pool_on_full;
 
@@ -55,9 +70,10 @@ typedef enum reqctx_pool_on_full {
 typedef struct reqctx_pool_config {
     unsigned workers;      /* threads; 0: reqctx_pool_usable_cores() */
     bool stepped;          /* no threads: jobs run by reqctx_pool_step */
-    size_t queue_capacity; /* jobs that may wait; 0: no bound */
+    size_t queue_capacity; /* jobs that may wait for a worker; 0: no bound */
     reqctx_pool_on_full on_full;
-    const char *name;      /* copied; threads are NAME-0 ...; NULL: "reqctx" */
+    const char *name;      /* copied; threads are NAME-0 ..., NAME being cut
+                            * to the system's 15 bytes; NULL: "reqctx" */
     size_t stack_size;     /* of each thread, in bytes; 0: the system's */
     uintptr_t reserved[8]; /* must be zero */
 } reqctx_pool_config;
@@ -74,9 +90,11 @@ typedef enum reqctx_drop_reason {
  * drop     called once, instead of run, in the job's context, on the thread
  *          that caused it; may be NULL.
  * arg      given to both.
- * label    what the job is, for people; borrowed until it ends; may be NULL.
+ * label    what the job is, for people; borrowed until run or drop returns;
+ *          may be NULL.
  * in       true: the job runs in a snapshot of context (NULL: the empty
- *          context). false: in one of the submitter's current context.
+ *          context). false: in one of the submitter's current context,
+ *          and context must be NULL.
  */
 typedef struct reqctx_job {
     void (*run)(void *arg);
@@ -89,7 +107,8 @@ typedef struct reqctx_job {
 } reqctx_job;
 
 /* Counted since the pool was made: accepted = run + dropped + waiting +
- * running, at every moment. */
+ * running, at every moment. A job runs from when a worker was chosen for it
+ * until its context is dropped. */
 typedef struct reqctx_pool_stats {
     uint64_t accepted;
     uint64_t refused; /* FULL, STOPPED, TOO_DEEP or NOMEM */
@@ -103,8 +122,11 @@ typedef struct reqctx_pool_stats {
 } reqctx_pool_stats;
 
 /*
- * How many cores this process may use: its CPU affinity, or its cgroup's CPU
- * quota rounded up if that is less. At least 1.
+ * How many cores this process may use: the calling thread's CPU affinity, or
+ * the process's cgroup's CPU quota rounded up if that is less. At least 1.
+ *
+ * Threads: any.
+ * Cost:    reads some files.
  */
 REQCTX_API unsigned reqctx_pool_usable_cores(void);
 
@@ -132,7 +154,8 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  * ctx       borrowed.
  *
  * Errors:  nothing was accepted and no callback is called in each case:
- *          REQCTX_INVALID: pool or function is NULL, reserved is not zero.
+ *          REQCTX_INVALID: pool, job or function is NULL, there is a context
+ *          without in, reserved is not zero.
  *          REQCTX_NOMEM. REQCTX_STOPPED: the pool drains or was drained;
  *          its own jobs may go on submitting while it drains.
  *          REQCTX_FULL, REQCTX_TOO_DEEP: see on_full.
@@ -153,10 +176,19 @@ REQCTX_API reqctx_status reqctx_pool_submit_job(reqctx_pool *pool,
  * thread in the job's own context.
  *
  * Errors:  REQCTX_EMPTY: no job waits.
+ *          REQCTX_TOO_DEEP: 64 jobs run on this thread's stack already.
  *          REQCTX_INVALID: pool is NULL or has workers.
  * Threads: any, also from inside a job.
  */
 REQCTX_API reqctx_status reqctx_pool_step(reqctx_pool *pool);
+
+/*
+ * The label of the job, of any pool, that the calling thread runs or drops;
+ * NULL: there is none, or it has none. Borrowed from the job.
+ *
+ * Threads: any. Never blocks.
+ */
+REQCTX_API const char *reqctx_pool_job_label(void);
 
 /* Reads the counters, all of one moment. REQCTX_INVALID: a NULL. */
 REQCTX_API reqctx_status reqctx_pool_read_stats(reqctx_pool *pool,
@@ -166,7 +198,7 @@ REQCTX_API reqctx_status reqctx_pool_read_stats(reqctx_pool *pool,
  * Takes no more jobs from outside, runs every accepted one and those that
  * they submit, and joins the workers. The pool can still be read, and must
  * still be freed. Again, or from several threads at once: all return when it
- * is done.
+ * is done. Submits that wait for room are refused.
  *
  * Errors:  REQCTX_IN_JOB: called by a job of this pool; nothing changed.
  *          REQCTX_INVALID: pool is NULL.
@@ -177,7 +209,8 @@ REQCTX_API reqctx_status reqctx_pool_drain(reqctx_pool *pool);
 
 /*
  * Drains the pool and frees it; NULL is let pass. No other call on the pool
- * may be running or follow, but for those that its jobs make.
+ * may be running or follow, but for those that its workers' jobs make. Where
+ * threads of yours still submit: drain, join them, free.
  *
  * Errors:  REQCTX_IN_JOB: called by a job of this pool; nothing changed.
  */
