@@ -1,0 +1,41 @@
+/*
+ * What a request is answered with: a status, a JSON body, and the headers
+ * that go with them.
+ *
+ * It is made on the thread that works on the request, with the identity that
+ * this thread sees; the HTTP thread sends it as it is.
+ */
+#ifndef TICKETD_ANSWER_H
+#define TICKETD_ANSWER_H
+
+#include "identity.h"
+
+#include <jansson.h>
+
+#define ANSWER_ALLOW_SIZE 32
+#define ANSWER_LOCATION_SIZE 160
+
+struct answer {
+    unsigned status; /* 0: there is none yet */
+    char *body;      /* JSON, from malloc; NULL: there was no memory for it */
+    char allow[ANSWER_ALLOW_SIZE];
+    char location[ANSWER_LOCATION_SIZE];
+    unsigned retry_after_s; /* 0: not said */
+    struct identity seen;   /* by the thread that made the answer */
+};
+
+/* Takes body, in any case. An answer that was there before is replaced. */
+void answer_json(struct answer *answer, unsigned status, json_t *body);
+
+/* {"error": reason} */
+void answer_error(struct answer *answer, unsigned status, const char *reason);
+
+/* 503 with a Retry-After. */
+void answer_later(struct answer *answer, const char *reason);
+
+/* Writes down who the current request is for; empty where it has none. */
+void answer_stamp(struct answer *answer);
+
+void answer_free(struct answer *answer);
+
+#endif

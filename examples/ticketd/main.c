@@ -1,0 +1,122 @@
+/*
+ * ticketd: a help desk over HTTP, to show what request contexts are for.
+ *
+ * One thread speaks HTTP and reads requests. For each it makes a context with
+ * the request's identity, and submits a job in it to a pool. Whatever runs
+ * there, handlers, store and log, asks the context who it works for. The main
+ * thread waits for the signal to stop.
+ *
+ *     main -> http -> exchange -> route -> handlers -> store -> database
+ *                         |                    |         |
+ *                         +--------------------+---------+--> identity, log
+ */
+#include "http.h"
+#include "log.h"
+#include "naive.h"
+#include "options.h"
+#include "tenants.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+/* The signals that end the server, for the main thread alone: every other
+ * thread is made after this and blocks them too. */
+static void block_signals(sigset_t *out_signals)
+{
+    sigemptyset(out_signals);
+    sigaddset(out_signals, SIGTERM);
+    sigaddset(out_signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, out_signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Says what became of the jobs; false if one is missing. */
+static bool report(reqctx_pool *pool)
+{
+    reqctx_pool_stats stats;
+    if (reqctx_pool_read_stats(pool, &stats) != REQCTX_OK) {
+        return false;
+    }
+    printf("stopped: accepted=%llu run=%llu dropped=%llu refused=%llu "
+           "left_entered=%llu\n",
+           (unsigned long long)stats.accepted, (unsigned long long)stats.run,
+           (unsigned long long)stats.dropped, (unsigned long long)stats.refused,
+           (unsigned long long)stats.left_entered);
+    return stats.accepted == stats.run + stats.dropped;
+}
+
+/* Serves until a signal comes, and what was accepted until then. */
+static int serve(const struct options *options, const sigset_t *signals,
+                 const struct service *service)
+{
+    int signal_number;
+    struct http *http = http_start(service, options->port);
+    if (http == NULL) {
+        return 1;
+    }
+    printf("listening on 127.0.0.1:%u\n", (unsigned)http_port(http));
+    fflush(stdout);
+    log_info("listening", "port", LOG_NUMBER(http_port(http)));
+    sigwait(signals, &signal_number);
+    log_info("stopping", "signal", LOG_NUMBER(signal_number));
+    http_quiesce(http);
+    reqctx_pool_drain(service->pool);
+    http_stop(http);
+    return report(service->pool) ? 0 : 1;
+}
+
+static int start(const struct options *options, const sigset_t *signals)
+{
+    unsigned workers =
+        options->workers > 0 ? options->workers : reqctx_pool_usable_cores();
+    const reqctx_pool_config config = {
+        .workers = workers,
+        .queue_capacity = options->queue,
+        .on_full = options->on_full,
+        .name = "ticketd",
+    };
+    struct service service = {.work_us = options->work_us};
+    int status = 1;
+    service.database = database_open(options->database, workers);
+    if (service.database == NULL) {
+        return status;
+    }
+    reqctx_status code = reqctx_pool_new(&config, &service.pool);
+    if (code == REQCTX_OK) {
+        status = serve(options, signals, &service);
+        reqctx_pool_free(service.pool);
+    } else {
+        log_error("cannot start the pool", "reason", reqctx_status_text(code));
+    }
+    database_close(service.database);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    sigset_t signals;
+    int status;
+    if (!options_read(argc, argv, &options, &status)) {
+        return status;
+    }
+    if (!tenants_set(options.tenants)) {
+        fprintf(stderr, "ticketd: not a list of tenants: %s\n",
+                options.tenants);
+        return 2;
+    }
+    if (!log_open(options.log)) {
+        perror(options.log);
+        return 1;
+    }
+    if (options.is_naive) {
+        naive_switch_on();
+    }
+    json_object_seed(0); /* not by two threads at once, later */
+    block_signals(&signals);
+    status = start(&options, &signals);
+    log_close();
+    reqctx_thread_clear();
+    return status;
+}

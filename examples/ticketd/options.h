@@ -1,0 +1,25 @@
+/*
+ * The command line.
+ */
+#ifndef TICKETD_OPTIONS_H
+#define TICKETD_OPTIONS_H
+
+#include <reqctx/pool.h>
+
+struct options {
+    unsigned short port;
+    const char *database;
+    const char *log; /* NULL: stderr */
+    const char *tenants;
+    unsigned workers; /* 0: one per usable core */
+    unsigned queue;
+    reqctx_pool_on_full on_full;
+    unsigned work_us;
+    bool is_naive;
+};
+
+/* False if the program is to end at once, with *out_status. */
+bool options_read(int argc, char **argv, struct options *out_options,
+                  int *out_status);
+
+#endif
