@@ -39,11 +39,11 @@ int main(void)
     if (reqctx_pool_new(&config, &pool) != REQCTX_OK) {
         return 1;
     }
-    REQCTX_WITH (tenant, "north") {
+    REQCTX_WITH(tenant, "north") {
         reqctx_pool_submit(pool, work, "a report");
         reqctx_pool_submit(pool, work, "an invoice");
     }
-    REQCTX_WITH (tenant, "south") {
+    REQCTX_WITH(tenant, "south") {
         reqctx_pool_submit(pool, work, "a report");
         reqctx_pool_submit_in(pool, NULL, work, "a clean-up");
     }

@@ -24,8 +24,8 @@ static void show(const char *where)
 /* A return out of the scopes resets both variables. */
 static int retry(void)
 {
-    REQCTX_WITH (attempt, attempt_get() + 1) {
-        REQCTX_WITH (deadline, 2.5) {
+    REQCTX_WITH(attempt, attempt_get() + 1) {
+        REQCTX_WITH(deadline, 2.5) {
             show("retry");
             return attempt_get();
         }
@@ -37,7 +37,7 @@ int main(void)
 {
     show("start");
     char text[] = "TICKET-123";
-    REQCTX_WITH (ticket, text) {
+    REQCTX_WITH(ticket, text) {
         text[0] = '?'; /* the variable has a copy of its own */
         show("scope");
         printf("retry gave %d\n", retry());

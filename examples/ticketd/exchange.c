@@ -70,7 +70,7 @@ struct exchange *exchange_new(const struct service *service,
         exchange_free(exchange);
         return NULL;
     }
-    REQCTX_IN (exchange->context) {
+    REQCTX_IN(exchange->context) {
         if (exchange->answer.status == 0 &&
             exchange->request.route->is_inline) {
             exchange->request.route->handle(&exchange->request,
@@ -109,7 +109,7 @@ bool exchange_receive(struct exchange *exchange, const char *bytes, size_t size)
         return exchange->received <= DISCARD_MAX;
     }
     if (exchange->received > REQUEST_BODY_MAX) {
-        REQCTX_IN (exchange->context) {
+        REQCTX_IN(exchange->context) {
             answer_error(&exchange->answer, 413, REQUEST_TOO_LARGE);
             seal(exchange);
         }
@@ -147,7 +147,7 @@ static void handle(struct exchange *exchange)
         answer_later(answer, "the database is busy");
         return;
     }
-    REQCTX_WITH (transaction, &open) {
+    REQCTX_WITH(transaction, &open) {
         route->handle(&exchange->request, answer);
     }
     if (answer->status == 0) { /* nobody was called: the scope failed closed */
@@ -185,7 +185,7 @@ static void drop(void *arg, reqctx_drop_reason reason)
 
 static void refuse(struct exchange *exchange, reqctx_status status)
 {
-    REQCTX_IN (exchange->context) {
+    REQCTX_IN(exchange->context) {
         answer_later(&exchange->answer, reqctx_status_text(status));
         seal(exchange);
     }
@@ -220,7 +220,7 @@ bool exchange_was_submitted(const struct exchange *exchange)
 
 void exchange_abandon(struct exchange *exchange)
 {
-    REQCTX_IN (exchange->context) {
+    REQCTX_IN(exchange->context) {
         log_info("the client is gone", "path", exchange->path);
     }
 }

@@ -38,7 +38,7 @@ reqctx_status identity_context(const struct identity *who, reqctx **out_context)
         naive_set(who);
         is_set = true;
     } else {
-        REQCTX_IN (context) {
+        REQCTX_IN(context) {
             is_set = put_all(who);
         }
     }
