@@ -115,6 +115,11 @@ bool reqctxi_var_default(const reqctx_var *var, struct reqctxi_entry *out_entry)
     return true;
 }
 
+const char *reqctx_var_name(const reqctx_var *var)
+{
+    return var->name;
+}
+
 size_t reqctx_describe(const reqctx_var *var, reqctx_value value,
                        char *out_text, size_t capacity)
 {

@@ -97,6 +97,9 @@ REQCTX_API reqctx_status reqctx_var_new(const char *name,
 REQCTX_API reqctx_var *reqctx_var_hold(reqctx_var *var);
 REQCTX_API void reqctx_var_drop(reqctx_var *var);
 
+/* The name of var; borrowed from it. */
+REQCTX_API const char *reqctx_var_name(const reqctx_var *var);
+
 /* The text of a value of var; see reqctx_type_describe. */
 REQCTX_API size_t reqctx_describe(const reqctx_var *var, reqctx_value value,
                                   char *out_text, size_t capacity);
