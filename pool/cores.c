@@ -43,26 +43,28 @@ static unsigned cores_of(long long quota_us, long long period_us)
     return cores < UINT_MAX ? (unsigned)cores : REQCTXI_CORES_UNLIMITED;
 }
 
-static bool read_numbers(int folder, const char *name, char text[NUMBERS_SIZE])
+static void close_if_open(int file)
+{
+    if (file >= 0) {
+        close(file);
+    }
+}
+
+/* What a file says; nothing if it cannot be read. */
+static void read_numbers(int folder, const char *name, char text[NUMBERS_SIZE])
 {
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return false;
-    }
-    ssize_t length = read(file, text, NUMBERS_SIZE - 1);
-    close(file);
-    text[length < 0 ? 0 : length] = '\0';
-    return length >= 0;
+    ssize_t length = file >= 0 ? read(file, text, NUMBERS_SIZE - 1) : 0;
+    text[length > 0 ? length : 0] = '\0';
+    close_if_open(file);
 }
 
 /* cpu.max is "QUOTA PERIOD" or "max PERIOD"; "max" reads as 0. */
 static unsigned limit_of_version_2(int folder)
 {
     char text[NUMBERS_SIZE];
-    if (!read_numbers(folder, "cpu.max", text)) {
-        return REQCTXI_CORES_UNLIMITED;
-    }
     char *end;
+    read_numbers(folder, "cpu.max", text);
     long long quota_us = strtoll(text, &end, 10);
     return cores_of(quota_us, strtoll(end, NULL, 10));
 }
@@ -72,10 +74,8 @@ static unsigned limit_of_version_1(int folder)
 {
     char quota_us[NUMBERS_SIZE];
     char period_us[NUMBERS_SIZE];
-    if (!read_numbers(folder, "cpu.cfs_quota_us", quota_us) ||
-        !read_numbers(folder, "cpu.cfs_period_us", period_us)) {
-        return REQCTXI_CORES_UNLIMITED;
-    }
+    read_numbers(folder, "cpu.cfs_quota_us", quota_us);
+    read_numbers(folder, "cpu.cfs_period_us", period_us);
     return cores_of(strtoll(quota_us, NULL, 10), strtoll(period_us, NULL, 10));
 }
 
@@ -100,13 +100,6 @@ static int open_folder(int parent, const char *name)
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void close_folder(int folder)
-{
-    if (folder >= 0) {
-        close(folder);
-    }
-}
-
 /* The least limit from folder, which is taken, down along the line's path. */
 static unsigned walk(FILE *path, int folder, folder_limit *limit)
 {
@@ -118,12 +111,12 @@ static unsigned walk(FILE *path, int folder, folder_limit *limit)
         if (name[0] != '\0') {
             bool is_up = strcmp(name, "..") == 0;
             int inner = is_up ? -1 : open_folder(folder, name);
-            close_folder(folder);
+            close_if_open(folder);
             folder = inner;
             least = lesser(least, limit(folder));
         }
     } while (end == '/');
-    close_folder(folder);
+    close_if_open(folder);
     return least;
 }
 
@@ -166,9 +159,9 @@ unsigned reqctxi_cores_of_cgroup(const char *root)
         }
         fclose(lines);
     } else {
-        close_folder(file);
+        close_if_open(file);
     }
-    close_folder(folder);
+    close_if_open(folder);
     return least;
 }
 

@@ -246,7 +246,7 @@ reqctx_status reqctx_pool_drain(reqctx_pool *pool)
     pthread_mutex_lock(&pool->lock);
     bool is_first = reqctxi_state_close(pool);
     if (pool->stepped) {
-        reqctxi_serve(pool, &seat, reqctxi_next_job(pool, &seat));
+        reqctxi_serve(pool, &seat);
     } else {
         end_workers(pool, &seat, is_first);
     }

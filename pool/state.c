@@ -8,7 +8,7 @@ static void check(const reqctx_pool *pool)
     size_t waiting = reqctxi_queue_count(&pool->waiting);
     assert(pool->accepted ==
            pool->run + pool->dropped + waiting + pool->running);
-    assert(pool->idle.first == NULL || waiting == 0);
+    assert(pool->idle.first == NULL || waiting == 0 || pool->has_called);
     assert(pool->room.first == NULL ||
            (pool->state == REQCTXI_RUNNING && reqctxi_state_is_full(pool)));
     assert(pool->state < REQCTXI_STOPPED ||
@@ -19,20 +19,43 @@ static void check(const reqctx_pool *pool)
 
 bool reqctxi_state_is_full(const reqctx_pool *pool)
 {
-    return pool->queue_capacity != 0 &&
-           reqctxi_queue_count(&pool->waiting) >= pool->queue_capacity;
+    size_t waiting = reqctxi_queue_count(&pool->waiting);
+    return pool->queue_capacity != 0 && waiting >= pool->queue_capacity &&
+           waiting - pool->queue_capacity >= pool->free;
+}
+
+/* Calls an idle thread if there is a job for it and none was called. */
+static void call_idle(reqctx_pool *pool)
+{
+    if (pool->has_called || reqctxi_queue_count(&pool->waiting) == 0) {
+        return;
+    }
+    struct reqctxi_seat *seat = reqctxi_row_pop(&pool->idle);
+    if (seat != NULL) {
+        pool->has_called = true;
+        reqctxi_seat_call(seat, NULL);
+    }
+}
+
+void reqctxi_state_add_idle(reqctx_pool *pool, struct reqctxi_seat *seat)
+{
+    pool->free++;
+    reqctxi_row_push_front(&pool->idle, seat);
+    check(pool);
+}
+
+void reqctxi_state_sleep(reqctx_pool *pool, struct reqctxi_seat *seat)
+{
+    reqctxi_seat_wait(seat, &pool->lock);
+    pool->free--;
+    pool->has_called = false;
 }
 
 void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job)
 {
     pool->accepted++;
-    struct reqctxi_seat *seat = reqctxi_row_pop(&pool->idle);
-    if (seat != NULL) {
-        pool->running++;
-        reqctxi_seat_call(seat, job);
-    } else {
-        reqctxi_queue_push(&pool->waiting, job);
-    }
+    reqctxi_queue_push(&pool->waiting, job);
+    call_idle(pool);
     check(pool);
 }
 
@@ -43,6 +66,17 @@ void reqctxi_state_run_now(reqctx_pool *pool, struct reqctxi_job *job)
     reqctxi_state_end(pool, job, 0);
 }
 
+/* Accepts the job of the submitter that has waited longest for room. */
+static void admit_next(reqctx_pool *pool)
+{
+    struct reqctxi_seat *seat = reqctxi_row_pop(&pool->room);
+    if (seat != NULL) {
+        struct reqctxi_job *job = seat->job;
+        reqctxi_state_accept(pool, job);
+        reqctxi_seat_call(seat, job);
+    }
+}
+
 struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool)
 {
     struct reqctxi_job *job = reqctxi_queue_pop(&pool->waiting);
@@ -50,12 +84,10 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool)
         return NULL;
     }
     pool->running++;
-    struct reqctxi_seat *seat = reqctxi_row_pop(&pool->room);
-    if (seat != NULL) {
-        struct reqctxi_job *next = seat->job;
-        reqctxi_state_accept(pool, next);
-        reqctxi_seat_call(seat, next);
+    if (!reqctxi_state_is_full(pool)) {
+        admit_next(pool);
     }
+    call_idle(pool);
     check(pool);
     return job;
 }

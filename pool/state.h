@@ -26,16 +26,24 @@
  * SLEEPERS
  *
  *     idle       who would run a job: workers, and those who drain a stepped
- *                pool. The last to come is the first to be called, with a job
- *                that is running from then on, or NULL: STOPPED.
+ *                pool. The last to come is the first to be called, and looks
+ *                for itself what there is to do.
  *     room       submitters, first come first served. Who takes a job out of
  *                a full queue puts the first one's job in and calls it, so
  *                that nobody gets in between; at a drain all get NULL.
  *     drainers   drains but the first. Called at JOINED.
  *
- *     idle not empty        =>  no job waits
- *     room not empty        =>  RUNNING and the queue is full
- *     STOPPED or JOINED     =>  no job waits, none is running, nobody is idle
+ * Of the idle, one is called at a time, and when it has come and taken a job,
+ * it calls the next if more jobs wait: a busy thread often takes the job
+ * before the called one is awake, and to call more would be in vain.
+ *
+ *     a job waits, somebody is idle   =>  somebody was called
+ *     the queue is full              <=>  waiting >= queue_capacity + free,
+ *                                         one job for each thread that is
+ *                                         idle or called, besides the others
+ *     room not empty                  =>  RUNNING and the queue is full
+ *     STOPPED or JOINED               =>  no job waits, none is running,
+ *                                         nobody is idle
  *
  * LOCKS
  *
@@ -79,6 +87,8 @@ struct reqctx_pool {
     uint64_t dropped;
     uint64_t left_entered;
     struct reqctxi_row idle;
+    size_t free;     /* threads that are idle, or called and not yet here */
+    bool has_called; /* one of them */
     struct reqctxi_row room;
     struct reqctxi_row drainers;
 
@@ -91,8 +101,7 @@ struct reqctx_pool {
 
 bool reqctxi_state_is_full(const reqctx_pool *pool);
 
-/* Accepts job: for an idle thread, which it calls, or for the queue, full or
- * not. */
+/* Accepts job, for the queue, full or not. */
 void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job);
 
 /* Accepts job and runs it on the calling thread, unlocked meanwhile. */
@@ -105,6 +114,11 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool);
 /* Ends a job that was taken or given (reqctxi_job_end), unlocked meanwhile. */
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
+
+/* Makes seat's thread idle, which must then sleep until it is called, and
+ * look for a job. */
+void reqctxi_state_add_idle(reqctx_pool *pool, struct reqctxi_seat *seat);
+void reqctxi_state_sleep(reqctx_pool *pool, struct reqctxi_seat *seat);
 
 /* The start of a drain. Whether it was the first. */
 bool reqctxi_state_close(reqctx_pool *pool);

@@ -7,23 +7,16 @@
 
 #include "pool/state.h"
 
-struct reqctxi_job *reqctxi_next_job(reqctx_pool *pool,
-                                     struct reqctxi_seat *seat)
+void reqctxi_serve(reqctx_pool *pool, struct reqctxi_seat *seat)
 {
-    struct reqctxi_job *job = reqctxi_state_take(pool);
-    if (job == NULL && pool->state < REQCTXI_STOPPED) {
-        reqctxi_row_push_front(&pool->idle, seat);
-        job = reqctxi_seat_wait(seat, &pool->lock);
-    }
-    return job;
-}
-
-void reqctxi_serve(reqctx_pool *pool, struct reqctxi_seat *seat,
-                   struct reqctxi_job *job)
-{
-    while (job != NULL) {
-        reqctxi_state_end(pool, job, 0);
-        job = reqctxi_next_job(pool, seat);
+    while (pool->state < REQCTXI_STOPPED) {
+        struct reqctxi_job *job = reqctxi_state_take(pool);
+        if (job != NULL) {
+            reqctxi_state_end(pool, job, 0);
+        } else {
+            reqctxi_state_add_idle(pool, seat);
+            reqctxi_state_sleep(pool, seat);
+        }
     }
 }
 
@@ -51,8 +44,8 @@ static void *work(void *arg)
     name_thread(pool->name, worker->index);
     reqctxi_duty_begin(&worker->duty);
     pthread_mutex_lock(&pool->lock);
-    reqctxi_serve(pool, &worker->seat,
-                  reqctxi_seat_wait(&worker->seat, &pool->lock));
+    reqctxi_state_sleep(pool, &worker->seat);
+    reqctxi_serve(pool, &worker->seat);
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
@@ -80,7 +73,7 @@ static reqctx_status start_one(reqctx_pool *pool, const pthread_attr_t *attr)
     }
     pool->worker_count++;
     pthread_mutex_lock(&pool->lock);
-    reqctxi_row_push_front(&pool->idle, &worker->seat);
+    reqctxi_state_add_idle(pool, &worker->seat);
     pthread_mutex_unlock(&pool->lock);
     return REQCTX_OK;
 }

@@ -28,16 +28,8 @@ reqctx_status reqctxi_workers_start(reqctx_pool *pool, unsigned count,
 /* Waits until all have left, which a pool that drains makes them do. */
 void reqctxi_workers_join(reqctx_pool *pool);
 
-/*
- * Runs job, and then the pool's, sleeping in seat while there is none, until
- * the pool stops; job NULL: it has stopped. With the lock held.
- */
-void reqctxi_serve(reqctx_pool *pool, struct reqctxi_seat *seat,
-                   struct reqctxi_job *job);
-
-/* The next job to run, sleeping in seat until there is one; NULL: the pool
- * has stopped. With the lock held. */
-struct reqctxi_job *reqctxi_next_job(reqctx_pool *pool,
-                                     struct reqctxi_seat *seat);
+/* Runs the pool's jobs, sleeping in seat while there is none, until the pool
+ * stops. With the lock held. */
+void reqctxi_serve(reqctx_pool *pool, struct reqctxi_seat *seat);
 
 #endif

@@ -19,7 +19,7 @@
  *    with it run in an empty context of their own.
  * 5. Jobs that one thread submits from outside are taken in that order, but
  *    for those that REQCTX_POOL_RUN runs at once. Jobs submitted from jobs
- *    have no order. No job waits while a worker idles.
+ *    have no order. While jobs wait, idle workers are woken.
  * 6. Everything before the submit happens before the job.
  * 7. The pool's threads take none of the program's signals, only faults of
  *    their own (SIGSEGV and the like), and cannot be cancelled. User code
@@ -48,7 +48,7 @@ REQCTX_BEGIN_DECLS
 
 typedef struct reqctx_pool reqctx_pool;
 
-/* What a submit does when queue_capacity jobs wait already. */
+/* What a submit does when the queue is full. */
 typedef enum reqctx_pool_on_full {
     /* Waits until there is room, first come, first served; a drain that
      * begins meanwhile refuses with REQCTX_STOPPED. A job of the same pool
@@ -70,7 +70,8 @@ typedef enum reqctx_pool_on_full {
 typedef struct reqctx_pool_config {
     unsigned workers;      /* threads; 0: reqctx_pool_usable_cores() */
     bool stepped;          /* no threads: jobs run by reqctx_pool_step */
-    size_t queue_capacity; /* jobs that may wait for a worker; 0: no bound */
+    size_t queue_capacity; /* jobs that may wait, besides one for each worker
+                            * that is idle or just waking; 0: no bound */
     reqctx_pool_on_full on_full;
     const char *name;      /* copied; threads are NAME-0 ..., NAME being cut
                             * to the system's 15 bytes; NULL: "reqctx" */
@@ -107,8 +108,8 @@ typedef struct reqctx_job {
 } reqctx_job;
 
 /* Counted since the pool was made: accepted = run + dropped + waiting +
- * running, at every moment. A job runs from when a worker was chosen for it
- * until its context is dropped. */
+ * running, at every moment. A job is running until its context is dropped,
+ * also while it is told why it is dropped itself. */
 typedef struct reqctx_pool_stats {
     uint64_t accepted;
     uint64_t refused; /* FULL, STOPPED, TOO_DEEP or NOMEM */
