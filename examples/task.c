@@ -128,16 +128,17 @@ void task_sleep(double seconds)
     wait_for_turn();
 }
 
-/* Work for another thread. It lies on the stack of the task that waits. */
+/* Work for another thread. It lies on the stack of the task that waits. What
+ * function wrote, and status, are handed over with is_done. */
 struct errand {
     reqctx_uv_handle done; /* its data is the task */
     void (*function)(void *arg);
     void *arg;
     reqctx_status status;
-    atomic_bool
-        is_done; /* set last: hands over status, and what function wrote */
+    atomic_bool is_done;
 };
 
+/* Acquire: partner of report's release. */
 static void on_done(uv_async_t *async)
 {
     struct errand *errand = (struct errand *)async;
@@ -151,7 +152,7 @@ static void on_closed(uv_handle_t *async)
     take_turn(async->data);
 }
 
-/* Nothing of errand may be touched after the send. */
+/* After the send, errand may be gone. */
 static void report(struct errand *errand, reqctx_status status)
 {
     errand->status = status;
