@@ -22,6 +22,7 @@
  *     <reqctx/context.h>  contexts: copy, enter, exit, run, read
  *     <reqctx/capture.h>  snapshots that travel: captures, threads, closures
  *     <reqctx/fiber.h>    for coroutines; watchers of switches
+ *     <reqctx/cancel.h>   cancel scopes and deadlines
  *
  * Ownership, in every contract: a parameter is *borrowed* (the library does
  * not keep it beyond the call), *held* (the library takes a reference of its
@@ -34,6 +35,7 @@
 #define REQCTX_H
 
 #include <reqctx/base.h>
+#include <reqctx/cancel.h>
 #include <reqctx/capture.h>
 #include <reqctx/context.h>
 #include <reqctx/fiber.h>

@@ -135,8 +135,7 @@ reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
     return REQCTX_OK;
 }
 
-/* Calls function in a context of its own that begins as map, which it takes. */
-static void call_in(reqctx_map map, void (*function)(void *arg), void *arg)
+void reqctxi_call_in(reqctx_map map, void (*function)(void *arg), void *arg)
 {
     reqctx_capture capture = of_map(map);
     reqctx_capture_enter(&capture);
@@ -148,14 +147,15 @@ static void call_in(reqctx_map map, void (*function)(void *arg), void *arg)
 void reqctx_call(void *closure)
 {
     const reqctx_closure *wrapped = closure;
-    call_in(reqctxi_map_hold(&wrapped->map), wrapped->function, wrapped->arg);
+    reqctxi_call_in(reqctxi_map_hold(&wrapped->map), wrapped->function,
+                    wrapped->arg);
 }
 
 void reqctx_call_once(void *closure)
 {
     reqctx_closure wrapped = *(reqctx_closure *)closure;
     reqctx_free(closure);
-    call_in(wrapped.map, wrapped.function, wrapped.arg);
+    reqctxi_call_in(wrapped.map, wrapped.function, wrapped.arg);
 }
 
 void reqctx_closure_drop(reqctx_closure *closure)

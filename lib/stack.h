@@ -112,6 +112,10 @@ reqctx_frame *reqctxi_frame_numbered(uint64_t number);
  */
 reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map);
 
+/* Calls function in a context of its own that begins as map, which it takes
+ * (capture.c). */
+void reqctxi_call_in(reqctx_map map, void (*function)(void *arg), void *arg);
+
 /* A context: a frame with a count (context.c). */
 struct reqctx {
     uintptr_t count;

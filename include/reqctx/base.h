@@ -68,7 +68,9 @@ REQCTX_API int reqctx_version(void);
     X(EMPTY, 15, "the queue is empty")                                   \
     X(STOPPED, 16, "the pool takes no more jobs")                        \
     X(IN_JOB, 17, "not from inside a job of the same pool")              \
-    X(TOO_DEEP, 18, "the stack is too deep to run another job on it")
+    X(TOO_DEEP, 18, "the stack is too deep to run another job on it")    \
+    X(CANCELLED, 19, "cancelled")                                        \
+    X(DEADLINE, 20, "the deadline has passed")
 
 typedef enum reqctx_status {
 #define REQCTX_STATUS_(name, number, text) REQCTX_##name = number,

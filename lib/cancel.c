@@ -1,0 +1,316 @@
+/*
+ * Cancel scopes: made, asked, ended.
+ */
+#include <reqctx/cancel.h>
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "lib/ref.h"
+#include "lib/scope.h"
+
+REQCTX_VAR_DEFINE_OF(reqctx_scope, reqctx_cancel *, &reqctx_type_object, NULL);
+
+pthread_mutex_t reqctxi_scopes_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const char deadline_cause[] = "deadline";
+
+/* Takes a scope that nobody holds out of the tree, and its memory back. */
+static void dispose(reqctx_cancel *scope)
+{
+    if (scope->parent != NULL) {
+        pthread_mutex_lock(&reqctxi_scopes_lock);
+        *scope->sibling_link = scope->next_sibling;
+        if (scope->next_sibling != NULL) {
+            scope->next_sibling->sibling_link = scope->sibling_link;
+        }
+        pthread_mutex_unlock(&reqctxi_scopes_lock);
+    }
+    if (scope->fd >= 0) {
+        close(scope->fd);
+    }
+    reqctx_free(scope);
+}
+
+/* The last holder has gone; perhaps of the scopes around it, too. */
+static void end_object(reqctx_object *object)
+{
+    reqctx_cancel *scope = (reqctx_cancel *)(void *)object;
+    do {
+        reqctx_cancel *parent = scope->parent;
+        dispose(scope);
+        scope = parent;
+    } while (scope != NULL && reqctxi_ref_drop(&scope->object.count));
+}
+
+/* Puts a new scope inside parent, as ended as that is. */
+static void attach(reqctx_cancel *scope, reqctx_cancel *parent)
+{
+    scope->parent = reqctx_cancel_hold(parent);
+    pthread_mutex_lock(&reqctxi_scopes_lock);
+    scope->state = parent->state;
+    scope->cause = parent->cause;
+    scope->next_sibling = parent->first_child;
+    if (scope->next_sibling != NULL) {
+        scope->next_sibling->sibling_link = &scope->next_sibling;
+    }
+    scope->sibling_link = &parent->first_child;
+    parent->first_child = scope;
+    pthread_mutex_unlock(&reqctxi_scopes_lock);
+}
+
+reqctx_status reqctx_cancel_new(int64_t deadline_ns, reqctx_cancel **out_scope)
+{
+    if (out_scope == NULL) {
+        return REQCTX_INVALID;
+    }
+    reqctx_cancel *parent = reqctx_scope_get();
+    reqctx_cancel *scope = reqctx_alloc(sizeof(*scope));
+    if (scope == NULL) {
+        return REQCTX_NOMEM;
+    }
+    if (parent != NULL && parent->deadline_ns < deadline_ns) {
+        deadline_ns = parent->deadline_ns;
+    }
+    *scope = (reqctx_cancel){.deadline_ns = deadline_ns, .fd = -1};
+    reqctx_object_init(&scope->object, end_object);
+    if (parent != NULL) {
+        attach(scope, parent);
+    }
+    *out_scope = scope;
+    return REQCTX_OK;
+}
+
+reqctx_cancel *reqctx_cancel_hold(reqctx_cancel *scope)
+{
+    if (scope != NULL) {
+        reqctx_object_hold(&scope->object);
+    }
+    return scope;
+}
+
+void reqctx_cancel_drop(reqctx_cancel *scope)
+{
+    if (scope != NULL) {
+        reqctx_object_drop(&scope->object);
+    }
+}
+
+static reqctx_status state_of(const reqctx_cancel *scope)
+{
+    return (reqctx_status)__atomic_load_n(&scope->state, __ATOMIC_ACQUIRE);
+}
+
+static bool is_late_at(const reqctx_cancel *scope, int64_t now_ns)
+{
+    return scope->deadline_ns != REQCTX_NO_DEADLINE &&
+           scope->deadline_ns <= now_ns;
+}
+
+/* A deadline that has passed counts, whether or not anybody has marked it. */
+static bool is_late(const reqctx_cancel *scope)
+{
+    return scope->deadline_ns != REQCTX_NO_DEADLINE &&
+           is_late_at(scope, reqctx_now_ns());
+}
+
+reqctx_status reqctx_cancel_status_of(const reqctx_cancel *scope)
+{
+    if (scope == NULL) {
+        return REQCTX_OK;
+    }
+    reqctx_status state = state_of(scope);
+    return state == REQCTX_OK && is_late(scope) ? REQCTX_DEADLINE : state;
+}
+
+const char *reqctx_cancel_cause_of(const reqctx_cancel *scope)
+{
+    if (scope == NULL) {
+        return NULL;
+    }
+    if (state_of(scope) != REQCTX_OK) {
+        return scope->cause;
+    }
+    return is_late(scope) ? deadline_cause : NULL;
+}
+
+bool reqctx_is_cancelled(void)
+{
+    return reqctx_cancel_status() != REQCTX_OK;
+}
+
+reqctx_status reqctx_cancel_status(void)
+{
+    return reqctx_cancel_status_of(reqctx_scope_get());
+}
+
+const char *reqctx_cancel_cause(void)
+{
+    return reqctx_cancel_cause_of(reqctx_scope_get());
+}
+
+int64_t reqctx_deadline_ns(void)
+{
+    const reqctx_cancel *scope = reqctx_scope_get();
+    return scope != NULL ? scope->deadline_ns : REQCTX_NO_DEADLINE;
+}
+
+/* From now_ns to deadline_ns: 0 if that has passed, and at most INT64_MAX. */
+static int64_t time_until(int64_t deadline_ns, int64_t now_ns)
+{
+    int64_t left_ns;
+    if (deadline_ns <= now_ns) {
+        return 0;
+    }
+    return __builtin_sub_overflow(deadline_ns, now_ns, &left_ns) ? INT64_MAX
+                                                                 : left_ns;
+}
+
+int64_t reqctx_remaining_ns(void)
+{
+    const reqctx_cancel *scope = reqctx_scope_get();
+    if (scope != NULL && state_of(scope) != REQCTX_OK) {
+        return 0;
+    }
+    int64_t deadline_ns = reqctx_deadline_ns();
+    return deadline_ns != REQCTX_NO_DEADLINE
+               ? time_until(deadline_ns, reqctx_now_ns())
+               : REQCTX_NO_DEADLINE;
+}
+
+/* Has fd become readable in delay_ns. */
+static void arm(int fd, int64_t delay_ns)
+{
+    int64_t at_least = delay_ns > 0 ? delay_ns : 1;
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(at_least / REQCTX_SECOND),
+                     .tv_nsec = (long)(at_least % REQCTX_SECOND)}};
+    timerfd_settime(fd, 0, &when, NULL);
+}
+
+reqctx_status reqctx_cancel_fd(reqctx_cancel *scope, int *out_fd)
+{
+    if (scope == NULL || out_fd == NULL) {
+        return REQCTX_INVALID;
+    }
+    int64_t now_ns = reqctx_now_ns();
+    pthread_mutex_lock(&reqctxi_scopes_lock);
+    if (scope->fd < 0) {
+        scope->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (scope->fd >= 0 && scope->state != REQCTX_OK) {
+            arm(scope->fd, 0);
+        } else if (scope->fd >= 0 && scope->deadline_ns != REQCTX_NO_DEADLINE) {
+            arm(scope->fd, time_until(scope->deadline_ns, now_ns));
+        }
+    }
+    int fd = scope->fd;
+    pthread_mutex_unlock(&reqctxi_scopes_lock);
+    if (fd < 0) {
+        return REQCTX_SYSTEM;
+    }
+    *out_fd = fd;
+    return REQCTX_OK;
+}
+
+/* Moves scope's callbacks to the front of out_fired. */
+static void move_afters(reqctx_cancel *scope, reqctx_after **out_fired)
+{
+    reqctx_after **end = &scope->first_after;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = *out_fired;
+    if (*end != NULL) {
+        (*end)->link = end;
+    }
+    *out_fired = scope->first_after;
+    if (*out_fired != NULL) {
+        (*out_fired)->link = out_fired;
+    }
+    scope->first_after = NULL;
+}
+
+static void end_one(reqctx_cancel *scope, int64_t now_ns, const char *cause,
+                    reqctx_after **out_fired)
+{
+    if (scope->state != REQCTX_OK) {
+        return;
+    }
+    bool late = is_late_at(scope, now_ns);
+    uintptr_t state = late ? REQCTX_DEADLINE : REQCTX_CANCELLED;
+    scope->cause = late ? deadline_cause : cause;
+    __atomic_store_n(&scope->state, state, __ATOMIC_RELEASE);
+    reqctxi_deadline_remove(scope);
+    move_afters(scope, out_fired);
+    if (scope->fd >= 0) {
+        arm(scope->fd, 0);
+    }
+}
+
+/* The scope after this one in the tree below top: children first. */
+static reqctx_cancel *next_inside(const reqctx_cancel *top,
+                                  reqctx_cancel *scope)
+{
+    if (scope->first_child != NULL) {
+        return scope->first_child;
+    }
+    while (scope != top && scope->next_sibling == NULL) {
+        scope = scope->parent;
+    }
+    return scope != top ? scope->next_sibling : NULL;
+}
+
+bool reqctxi_scope_end(reqctx_cancel *scope, int64_t now_ns, const char *cause,
+                       reqctx_after **out_fired)
+{
+    if (scope->state != REQCTX_OK) {
+        return false;
+    }
+    reqctx_cancel *at = scope;
+    while (at != NULL) {
+        end_one(at, now_ns, cause, out_fired);
+        at = next_inside(scope, at);
+    }
+    return true;
+}
+
+reqctx_status reqctx_cancel_now(reqctx_cancel *scope, const char *cause)
+{
+    if (scope == NULL) {
+        return REQCTX_INVALID;
+    }
+    reqctx_cancel_hold(scope); /* a callback may drop the caller's */
+    reqctx_after *fired = NULL;
+    int64_t now_ns = reqctx_now_ns();
+    pthread_mutex_lock(&reqctxi_scopes_lock);
+    bool ended = reqctxi_scope_end(scope, now_ns, cause, &fired);
+    pthread_mutex_unlock(&reqctxi_scopes_lock);
+    reqctxi_after_call_all(&fired);
+    reqctx_status state = state_of(scope);
+    reqctx_status status =
+        ended && state == REQCTX_CANCELLED ? REQCTX_OK : state;
+    reqctx_cancel_drop(scope);
+    return status;
+}
+
+void reqctx_cancel_poll(int64_t *out_next_ns)
+{
+    int64_t next_ns;
+    bool is_due;
+    do {
+        int64_t now_ns = reqctx_now_ns();
+        reqctx_after *fired = NULL;
+        pthread_mutex_lock(&reqctxi_scopes_lock);
+        reqctx_cancel *first = reqctxi_deadline_first();
+        next_ns = first != NULL ? first->deadline_ns : REQCTX_NO_DEADLINE;
+        is_due = first != NULL && next_ns <= now_ns;
+        if (is_due) {
+            reqctxi_scope_end(first, now_ns, NULL, &fired);
+        }
+        pthread_mutex_unlock(&reqctxi_scopes_lock);
+        reqctxi_after_call_all(&fired);
+    } while (is_due);
+    if (out_next_ns != NULL) {
+        *out_next_ns = next_ns;
+    }
+}

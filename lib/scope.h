@@ -1,0 +1,65 @@
+/*
+ * Cancel scopes, inside. May use the rest of lib; cancel.c has the scopes and
+ * their ends, after.c the callbacks, deadline.c an order by deadline.
+ *
+ * One lock for the process guards all links between scopes, callbacks and
+ * that order: who holds it changes a few pointers, or walks a tree of scopes
+ * that ends. No user code runs under it, and no other lock is taken.
+ *
+ * Links upwards are references: a scope holds the one around it, a callback
+ * its scope. Links downwards are not: a scope takes itself out, under the
+ * lock, before its memory goes.
+ *
+ * state goes once from REQCTX_OK to another status, with the lock held; cause
+ * is written before. Who reads the state without the lock (acquire; pairs
+ * with the release of the end) may read the cause after it.
+ */
+#ifndef REQCTXI_SCOPE_H
+#define REQCTXI_SCOPE_H
+
+#include <pthread.h>
+#include <reqctx/cancel.h>
+
+struct reqctx_cancel {
+    reqctx_object object; /* the count */
+    int64_t deadline_ns;  /* the earliest of its own and those around it */
+    reqctx_cancel *parent;
+    uintptr_t state; /* a reqctx_status; REQCTX_OK: it is live */
+    const char *cause;
+    int fd; /* -1: none yet; guarded by scopes_lock */
+
+    /* Guarded by scopes_lock. */
+    reqctx_cancel *first_child;
+    reqctx_cancel *next_sibling;
+    reqctx_cancel **sibling_link; /* what points to this one */
+    reqctx_after *first_after;
+    struct {
+        reqctx_cancel *child; /* of the heap's tree; see deadline.c */
+        reqctx_cancel *next;
+        reqctx_cancel **link;
+    } heap;
+};
+
+extern pthread_mutex_t reqctxi_scopes_lock;
+
+/*
+ * Ends scope and those inside, and moves their callbacks to out_fired, where
+ * they can still be taken back. With the lock held. False: it had ended.
+ * Those whose deadline had passed at now_ns had ended by it, though nobody
+ * had marked them, and not for cause.
+ */
+bool reqctxi_scope_end(reqctx_cancel *scope, int64_t now_ns, const char *cause,
+                       reqctx_after **out_fired);
+
+/* Calls what is in fired, one after the other. Without the lock. */
+void reqctxi_after_call_all(reqctx_after **fired);
+
+/*
+ * The heap of live scopes that have a deadline and callbacks; the lock is
+ * held. Add and remove let those pass that are in it, or not.
+ */
+void reqctxi_deadline_add(reqctx_cancel *scope);
+void reqctxi_deadline_remove(reqctx_cancel *scope);
+reqctx_cancel *reqctxi_deadline_first(void); /* NULL: the heap is empty */
+
+#endif
