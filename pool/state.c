@@ -8,6 +8,8 @@ static void check(const reqctx_pool *pool)
     size_t waiting = reqctxi_queue_count(&pool->waiting);
     assert(pool->accepted ==
            pool->run + pool->dropped + waiting + pool->running);
+    assert(pool->queue_capacity == 0 || waiting <= pool->queue_capacity ||
+           waiting - pool->queue_capacity <= pool->free);
     assert(pool->idle.first == NULL || waiting == 0 || pool->has_called);
     assert(pool->room.first == NULL ||
            (pool->state == REQCTXI_RUNNING && reqctxi_state_is_full(pool)));

@@ -38,9 +38,9 @@
  * before the called one is awake, and to call more would be in vain.
  *
  *     a job waits, somebody is idle   =>  somebody was called
- *     the queue is full              <=>  waiting >= queue_capacity + free,
- *                                         one job for each thread that is
- *                                         idle or called, besides the others
+ *     the queue is full              <=>  waiting == queue_capacity + free:
+ *                                         a job that is as good as taken
+ *                                         needs no room
  *     room not empty                  =>  RUNNING and the queue is full
  *     STOPPED or JOINED               =>  no job waits, none is running,
  *                                         nobody is idle
