@@ -6,6 +6,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "lib/entry.h"
 #include "lib/ref.h"
 #include "lib/scope.h"
 
@@ -141,6 +142,9 @@ bool reqctx_is_cancelled(void)
 
 reqctx_status reqctx_cancel_status(void)
 {
+    if (reqctxi_var_id(&reqctx_scope) == 0) {
+        return REQCTX_OK; /* nobody in this process has scopes */
+    }
     return reqctx_cancel_status_of(reqctx_scope_get());
 }
 

@@ -11,6 +11,8 @@
  */
 #include "pool/job.h"
 
+#include <reqctx/cancel.h>
+
 /* The calling thread's innermost duty. */
 static _Thread_local struct reqctxi_duty *innermost;
 
@@ -92,6 +94,19 @@ void reqctxi_job_discard(struct reqctxi_job *job)
     reqctx_free(job);
 }
 
+/* Why the job whose context is current should not run; 0: it should. */
+static reqctx_drop_reason find_reason(void)
+{
+    switch (reqctx_cancel_status()) {
+    case REQCTX_CANCELLED:
+        return REQCTX_DROP_CANCELLED;
+    case REQCTX_DEADLINE:
+        return REQCTX_DROP_EXPIRED;
+    default:
+        return 0;
+    }
+}
+
 static void call(const struct reqctxi_job *job, reqctx_drop_reason reason)
 {
     if (reason == 0) {
@@ -101,14 +116,16 @@ static void call(const struct reqctxi_job *job, reqctx_drop_reason reason)
     }
 }
 
-bool reqctxi_job_end(struct reqctxi_job *job, const reqctx_pool *pool,
-                     reqctx_drop_reason reason)
+struct reqctxi_ending reqctxi_job_end(struct reqctxi_job *job,
+                                      const reqctx_pool *pool,
+                                      reqctx_drop_reason reason)
 {
     struct reqctxi_duty duty = {.pool = pool, .label = job->label, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
     reqctx_capture_enter(&job->capture);
+    reason = reason != 0 ? reason : find_reason();
     call(job, reason);
     duty.label = NULL; /* may have ended with the job's arg */
     bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
@@ -117,5 +134,5 @@ bool reqctxi_job_end(struct reqctxi_job *job, const reqctx_pool *pool,
     reqctx_capture_drop(&around);
     reqctx_free(job);
     reqctxi_duty_end(&duty);
-    return left;
+    return (struct reqctxi_ending){.reason = reason, .left_entered = left};
 }

@@ -27,14 +27,21 @@ reqctx_status reqctxi_job_new(const reqctx_job *order,
 /* Ends a job that was not accepted: no callback is called. */
 void reqctxi_job_discard(struct reqctxi_job *job);
 
+/* How a job ended: it ran (reason 0), or was dropped. */
+struct reqctxi_ending {
+    reqctx_drop_reason reason;
+    bool left_entered;
+};
+
 /*
- * Ends a job of pool on the calling thread: runs it (reason 0) or tells it
- * the reason why it is dropped, in its context; then drops that context and
- * frees the job. Calls user code: no lock may be held. Returns whether the
- * job left contexts entered.
+ * Ends a job of pool on the calling thread: runs it (reason 0), if its cancel
+ * scope has not ended, or tells it the reason why it is dropped, in its
+ * context; then drops that context and frees the job. Calls user code: no
+ * lock may be held.
  */
-bool reqctxi_job_end(struct reqctxi_job *job, const reqctx_pool *pool,
-                     reqctx_drop_reason reason);
+struct reqctxi_ending reqctxi_job_end(struct reqctxi_job *job,
+                                      const reqctx_pool *pool,
+                                      reqctx_drop_reason reason);
 
 /*
  * A duty says that the calling thread works for a pool now: it ends one of

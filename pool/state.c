@@ -109,15 +109,15 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason)
 {
     pthread_mutex_unlock(&pool->lock);
-    bool left_entered = reqctxi_job_end(job, pool, reason);
+    struct reqctxi_ending ending = reqctxi_job_end(job, pool, reason);
     pthread_mutex_lock(&pool->lock);
     pool->running--;
-    if (reason == 0) {
+    if (ending.reason == 0) {
         pool->run++;
     } else {
         pool->dropped++;
     }
-    pool->left_entered += left_entered;
+    pool->left_entered += ending.left_entered;
     settle(pool);
 }
 

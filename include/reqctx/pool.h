@@ -9,7 +9,8 @@
  * What a pool promises:
  *
  * 1. Every accepted job ends exactly once: it ran, or it was dropped and its
- *    drop callback was told why. Nothing is lost, nothing runs twice.
+ *    drop callback was told why. Nothing is lost, nothing runs twice. A job
+ *    whose cancel scope has ended when its turn comes is dropped.
  * 2. A job sees exactly the context captured at submit. What the submitter
  *    changes later the job does not see; what the job changes nobody sees.
  * 3. A worker starts in an empty context and is back in it after every job.
@@ -81,7 +82,9 @@ typedef struct reqctx_pool_config {
 
 /* Why a job was dropped and not run. */
 typedef enum reqctx_drop_reason {
-    REQCTX_DROP_PUSHED_OUT = 1 /* a newer job took its place */
+    REQCTX_DROP_PUSHED_OUT = 1, /* a newer job took its place */
+    REQCTX_DROP_CANCELLED = 2,  /* its scope was cancelled (cancel.h) */
+    REQCTX_DROP_EXPIRED = 3     /* its scope's deadline has passed */
 } reqctx_drop_reason;
 
 /*
@@ -114,7 +117,7 @@ typedef struct reqctx_pool_stats {
     uint64_t accepted;
     uint64_t refused; /* FULL, STOPPED, TOO_DEEP or NOMEM */
     uint64_t run;
-    uint64_t dropped;
+    uint64_t dropped;      /* for whatever reason */
     uint64_t left_entered; /* jobs that left contexts entered */
     size_t waiting;
     size_t running;
