@@ -43,13 +43,13 @@ int main(void)
         REQCTX_OK) {
         return 1;
     }
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         if (reqctx_thread_create(NULL, work, "job", &job) != REQCTX_OK) {
             return 1;
         }
         pthread_join(job, NULL);
         tell("request");
-        REQCTX_WITH (reqctx_scope, NULL) {
+        REQCTX_WITH(reqctx_scope, NULL) {
             tell("audit");
         }
     }

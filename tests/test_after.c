@@ -66,7 +66,7 @@ static void register_note(reqctx_cancel *scope, struct note *note)
     memset(note, 0xff, sizeof(*note));
     note->calls = 0;
     note->other = NULL;
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         status = reqctx_after_cancel(write_down, note, &note->after);
     }
     assert_ok(status);
@@ -75,7 +75,7 @@ static void register_note(reqctx_cancel *scope, struct note *note)
 static reqctx_cancel *scope_in(reqctx_cancel *parent, int64_t deadline_ns)
 {
     reqctx_cancel *scope = NULL;
-    REQCTX_WITH (reqctx_scope, parent) {
+    REQCTX_WITH(reqctx_scope, parent) {
         assert_ok(reqctx_cancel_new(deadline_ns, &scope));
     }
     assert_non_null(scope);
@@ -209,7 +209,7 @@ static void a_callback_holds_its_scope_and_context_until_then(void **state)
     struct note taken;
     size_t live = heap_live();
     reqctx_cancel *scope = new_scope();
-    REQCTX_WITH (ticket, "held") {
+    REQCTX_WITH(ticket, "held") {
         register_note(scope, &called);
         register_note(scope, &taken);
     }
@@ -252,11 +252,11 @@ static void an_ended_scope_refuses_it(void **state)
     memset(&note, 0x55, sizeof(note));
     before = note;
     assert_ok(reqctx_cancel_now(cancelled, cause));
-    REQCTX_WITH (reqctx_scope, cancelled) {
+    REQCTX_WITH(reqctx_scope, cancelled) {
         assert_status(reqctx_after_cancel(write_down, &note, &note.after),
                       CANCELLED);
     }
-    REQCTX_WITH (reqctx_scope, late) {
+    REQCTX_WITH(reqctx_scope, late) {
         assert_status(reqctx_after_cancel(write_down, &note, &note.after),
                       DEADLINE);
         assert_status(reqctx_cancel_now(late, cause), DEADLINE);
@@ -276,7 +276,7 @@ static void a_cancel_that_overtakes_the_registration_refuses_it(void **state)
     struct note before;
     reqctx_cancel *scope = new_scope();
     memcpy(&before, &note, sizeof(note));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         overtaking = scope;
         assert_status(reqctx_after_cancel(write_down, &note, &note.after),
                       CANCELLED);
@@ -291,7 +291,7 @@ static void a_cancel_that_overtakes_a_new_scope_ends_it(void **state)
     (void)state;
     reqctx_cancel *inner = NULL;
     reqctx_cancel *scope = new_scope();
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         overtaking = scope;
         assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &inner));
     }
@@ -320,7 +320,7 @@ static void it_may_free_itself(void **state)
     (void)state;
     int calls = 0;
     reqctx_cancel *scope = new_scope();
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         for (int i = 0; i < 3; i++) {
             struct passing *passing = malloc(sizeof(*passing));
             assert_non_null(passing);

@@ -20,7 +20,7 @@ static void register_in(reqctx_cancel *scope, void (*call)(void *arg),
                         void *arg, reqctx_after *out_after)
 {
     reqctx_status status = REQCTX_NOMEM;
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         status = reqctx_after_cancel(call, arg, out_after);
     }
     assert_ok(status);
@@ -77,7 +77,7 @@ static void it_may_cancel_others_whose_callbacks_are_called(void **state)
     for (int i = 0; i < DOMINOES; i++) {
         dominoes[i].scope = scope_until(REQCTX_NO_DEADLINE);
         dominoes[i].next = i + 1 < DOMINOES ? &dominoes[i + 1] : NULL;
-        REQCTX_WITH (number, i + 1) {
+        REQCTX_WITH(number, i + 1) {
             register_in(dominoes[i].scope, fall, &dominoes[i],
                         &dominoes[i].after);
         }
@@ -238,7 +238,7 @@ static void what_has_ended_with_it_is_not_polled_for(void **state)
     reqctx_after afters[2];
     reqctx_cancel *inner = NULL;
     reqctx_cancel *outer = scope_until(NOW + 10);
-    REQCTX_WITH (reqctx_scope, outer) {
+    REQCTX_WITH(reqctx_scope, outer) {
         inner = scope_until(NOW + 10);
     }
     register_in(outer, must_be_the_last_to_wait, &calls, &afters[0]);

@@ -50,7 +50,7 @@ static int begin(void **state)
     gate_init(&slow.asleep);
     atomic_store(&slow.has_ended, false);
     must(reqctx_cancel_new(REQCTX_NO_DEADLINE, &slow.scope) == REQCTX_OK);
-    REQCTX_WITH (reqctx_scope, slow.scope) {
+    REQCTX_WITH(reqctx_scope, slow.scope) {
         must(reqctx_after_cancel(run_slowly, NULL, &slow.after) == REQCTX_OK);
     }
     slow.thread = thread_start(cancel_slow, NULL);
@@ -103,13 +103,13 @@ static void all_else_goes_on_meanwhile(void **state)
     reqctx_cancel *inside = NULL;
     reqctx_cancel *scope = NULL;
     assert_status(reqctx_cancel_now(slow.scope, NULL), CANCELLED);
-    REQCTX_WITH (reqctx_scope, slow.scope) {
+    REQCTX_WITH(reqctx_scope, slow.scope) {
         assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &inside));
         assert_true(reqctx_is_cancelled());
     }
     assert_status(reqctx_cancel_status_of(inside), CANCELLED);
     assert_ok(reqctx_cancel_new(reqctx_now_ns() + 10, &scope));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         for (int i = 0; i < 3; i++) {
             assert_ok(reqctx_after_cancel(count_call, &calls, &afters[i]));
         }
@@ -142,7 +142,7 @@ static void those_that_wait_for_their_turn_can_be_taken_back(void **state)
     gate_init(&slow.ends);
     atomic_store(&slow.has_ended, false);
     assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &slow.scope));
-    REQCTX_WITH (reqctx_scope, slow.scope) {
+    REQCTX_WITH(reqctx_scope, slow.scope) {
         assert_ok(reqctx_after_cancel(run_first, &pair[1], &pair[0]));
         assert_ok(reqctx_after_cancel(run_first, &pair[0], &pair[1]));
     }
@@ -161,7 +161,7 @@ static void a_struct_in_its_call_can_be_registered_anew(void **state)
     (void)state;
     reqctx_cancel *scope = NULL;
     assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &scope));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         assert_ok(reqctx_after_cancel(must_not_run, NULL, &slow.after));
     }
     assert_ok(reqctx_after_take_back(&slow.after)); /* the new one */
@@ -190,7 +190,7 @@ static void a_callback_may_wait_for_another_threads(void **state)
     reqctx_after after;
     reqctx_cancel *scope = NULL;
     assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &scope));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         assert_ok(reqctx_after_cancel(take_back_in_call, NULL, &after));
     }
     pthread_t waiter = thread_start(cancel_scope, scope);

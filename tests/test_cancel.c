@@ -20,7 +20,7 @@ static reqctx_cancel *scope_until(int64_t deadline_ns)
 static reqctx_cancel *scope_in(reqctx_cancel *parent, int64_t deadline_ns)
 {
     reqctx_cancel *scope = NULL;
-    REQCTX_WITH (reqctx_scope, parent) {
+    REQCTX_WITH(reqctx_scope, parent) {
         scope = scope_until(deadline_ns);
     }
     assert_non_null(scope);
@@ -34,7 +34,7 @@ static void check_scope(reqctx_cancel *scope, reqctx_status status,
     bool was_inside = false;
     assert_int_equal(reqctx_cancel_status_of(scope), status);
     assert_ptr_equal(reqctx_cancel_cause_of(scope), cause);
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         was_inside = true;
         assert_ptr_equal(reqctx_scope_get(), scope);
         assert_int_equal(reqctx_cancel_status(), status);
@@ -63,7 +63,7 @@ static void check_times(reqctx_cancel *scope, int64_t deadline_ns,
                         int64_t remaining_ns)
 {
     bool was_inside = false;
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         was_inside = true;
         assert_true(reqctx_deadline_ns() == deadline_ns);
         assert_true(reqctx_remaining_ns() == remaining_ns);
@@ -278,8 +278,8 @@ static void leaving_and_dropping_cancel_nothing(void **state)
     static const char cause[] = "later";
     reqctx_cancel *outer = scope_until(NOW + 50);
     reqctx_cancel *inner = scope_in(outer, REQCTX_NO_DEADLINE);
-    REQCTX_WITH (reqctx_scope, outer) {
-        REQCTX_WITH (reqctx_scope, inner) {
+    REQCTX_WITH(reqctx_scope, outer) {
+        REQCTX_WITH(reqctx_scope, inner) {
             assert_ptr_equal(reqctx_scope_get(), inner);
         }
         assert_ptr_equal(reqctx_scope_get(), outer);
@@ -357,9 +357,9 @@ static void work_without_a_scope_outlives_the_request(void **state)
     (void)state;
     reqctx_cancel *request = scope_until(NOW + 10);
     reqctx_cancel *own = NULL;
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         assert_ok(reqctx_cancel_now(request, "gone"));
-        REQCTX_WITH (reqctx_scope, NULL) {
+        REQCTX_WITH(reqctx_scope, NULL) {
             assert_false(reqctx_is_cancelled());
             assert_true(reqctx_deadline_ns() == REQCTX_NO_DEADLINE);
             own = scope_until(NOW + 20);

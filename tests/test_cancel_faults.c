@@ -137,12 +137,10 @@ static void make_inner(struct request *request)
         assert_null(request->inner);
         return;
     }
-    REQCTX_WITH (reqctx_scope, request->inner) {
+    REQCTX_WITH(reqctx_scope, request->inner) {
         register_note(request, 1);
         is_done(request, reqctx_wrap(call_nothing, NULL, &request->closure));
-    }
-    else
-    {
+    } else {
         request->failures++;
     }
 }
@@ -154,18 +152,14 @@ static void begin_request(struct request *request)
         assert_null(request->outer);
         return;
     }
-    REQCTX_WITH (ticket, "TICKET") {
-        REQCTX_WITH (reqctx_scope, request->outer) {
+    REQCTX_WITH(ticket, "TICKET") {
+        REQCTX_WITH(reqctx_scope, request->outer) {
             register_note(request, 0);
             make_inner(request);
-        }
-        else
-        {
+        } else {
             request->failures++;
         }
-    }
-    else
-    {
+    } else {
         request->failures++;
     }
     assert_null(reqctx_scope_get());
@@ -258,7 +252,7 @@ static void without_memory_all_but_new_scopes_goes_on(void **state)
     bool was_inside = false;
     assert_ok(reqctx_cancel_new(NOW + 10, &scope));
     assert_ok(ticket_set("TICKET", NULL));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         was_inside = true;
         heap_fail_from(1);
         assert_status(reqctx_cancel_new(NOW, &refused_scope), NOMEM);
@@ -317,7 +311,7 @@ static void a_thread_that_is_refused_does_not_keep_the_scope(void **state)
     assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &scope));
     refused.thread = true;
     refused.count = 0;
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         status = reqctx_thread_create(NULL, return_arg, NULL, &thread);
     }
     refused.thread = false;
@@ -345,7 +339,7 @@ static void a_thread_without_a_key_calls_them_too(void **state)
     reqctx_cancel *scope;
     assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &scope));
     assert_ok(ticket_set("TICKET", NULL));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         assert_ok(reqctx_after_cancel(write_down, &note, &note.after));
     }
     actor_once(cancel_it, scope);

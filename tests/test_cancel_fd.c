@@ -16,7 +16,7 @@ enum { NOW = HAND_CLOCK_START, LONG_MS = 60000, SOON_NS = 5000000 };
 static reqctx_cancel *scope_in(reqctx_cancel *parent, int64_t deadline_ns)
 {
     reqctx_cancel *scope = NULL;
-    REQCTX_WITH (reqctx_scope, parent) {
+    REQCTX_WITH(reqctx_scope, parent) {
         assert_ok(reqctx_cancel_new(deadline_ns, &scope));
     }
     assert_non_null(scope);
@@ -161,7 +161,7 @@ static void a_poll_that_marks_the_deadline_makes_it_readable(void **state)
     reqctx_after after;
     reqctx_cancel *scope = scope_in(NULL, NOW + 3600 * REQCTX_SECOND);
     int fd = fd_of(scope);
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         assert_ok(reqctx_after_cancel(call_nothing, NULL, &after));
     }
     reqctx_cancel_poll(NULL);

@@ -21,7 +21,7 @@ static uint64_t seed;
 static reqctx_cancel *scope_in(reqctx_cancel *parent, int64_t deadline_ns)
 {
     reqctx_cancel *scope = NULL;
-    REQCTX_WITH (reqctx_scope, parent) {
+    REQCTX_WITH(reqctx_scope, parent) {
         assert_ok(reqctx_cancel_new(deadline_ns, &scope));
     }
     assert_non_null(scope);
@@ -64,7 +64,7 @@ static void timer_start(struct timer *timer, int name, reqctx_cancel *parent,
     reqctx_status status = REQCTX_NOMEM;
     timer->name = name;
     timer->scope = scope_in(parent, deadline_ns);
-    REQCTX_WITH (reqctx_scope, timer->scope) {
+    REQCTX_WITH(reqctx_scope, timer->scope) {
         status = reqctx_after_cancel(log_call, &timer->name, &timer->after);
     }
     assert_ok(status);
@@ -138,14 +138,14 @@ static void what_is_taken_back_or_cancelled_is_not_polled_for(void **state)
     timer_start(&first, 1, NULL, NOW + 10);
     timer_start(&second, 2, NULL, NOW + 20);
     timer_start(&third, 3, NULL, NOW + 30);
-    REQCTX_WITH (reqctx_scope, first.scope) {
+    REQCTX_WITH(reqctx_scope, first.scope) {
         assert_ok(reqctx_after_cancel(log_call, &name, &beside));
     }
     assert_ok(reqctx_after_take_back(&first.after));
     check_poll(NOW, 0, NOW + 10); /* the other one still waits */
     assert_ok(reqctx_after_take_back(&beside));
     check_poll(NOW, 0, NOW + 20);
-    REQCTX_WITH (reqctx_scope, first.scope) {
+    REQCTX_WITH(reqctx_scope, first.scope) {
         assert_ok(reqctx_after_cancel(log_call, &name, &beside));
     }
     check_poll(NOW, 0, NOW + 10);
@@ -206,7 +206,7 @@ static void they_are_called_by_who_polls_in_their_own_context(void **state)
     (void)state;
     struct actor other;
     struct timer timer;
-    REQCTX_WITH (ticket, "registered") {
+    REQCTX_WITH(ticket, "registered") {
         timer_start(&timer, 1, NULL, NOW + 10);
     }
     actor_start(&other);
@@ -228,11 +228,11 @@ static void start_next(void *arg)
     log_call(&timer->name);
     if (timer + 1 < chain + 3) {
         bool was_started = false;
-        REQCTX_WITH (reqctx_scope, NULL) {
+        REQCTX_WITH(reqctx_scope, NULL) {
             must(reqctx_cancel_new(reqctx_now_ns() + 10, &timer[1].scope) ==
                  REQCTX_OK);
         }
-        REQCTX_WITH (reqctx_scope, timer[1].scope) {
+        REQCTX_WITH(reqctx_scope, timer[1].scope) {
             was_started = reqctx_after_cancel(start_next, timer + 1,
                                               &timer[1].after) == REQCTX_OK;
         }
@@ -249,7 +249,7 @@ static void what_callbacks_add_is_seen_by_the_same_poll(void **state)
     chain[0] = (struct timer){.name = 1, .scope = scope_in(NULL, NOW + 10)};
     chain[1].name = 2;
     chain[2].name = 3;
-    REQCTX_WITH (reqctx_scope, chain[0].scope) {
+    REQCTX_WITH(reqctx_scope, chain[0].scope) {
         assert_ok(reqctx_after_cancel(start_next, chain, &chain[0].after));
     }
     check_poll(NOW + 10, 2, NOW + 30);

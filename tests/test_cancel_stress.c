@@ -211,7 +211,7 @@ static void make_scope(struct dice *dice)
         dice_below(dice, 2) == 0
             ? REQCTX_NO_DEADLINE
             : reqctx_now_ns() + (int64_t)dice_below(dice, NEAR);
-    REQCTX_WITH (reqctx_scope, parent) {
+    REQCTX_WITH(reqctx_scope, parent) {
         must(reqctx_cancel_new(deadline_ns, &scope) == REQCTX_OK);
         must(!reqctx_is_cancelled() || was_live ||
              reqctx_cancel_status_of(scope) != REQCTX_OK);
@@ -231,8 +231,8 @@ static void register_record(struct dice *dice)
     record->roll = dice_roll(dice);
     reqctx_status status = REQCTX_NOMEM;
     reqctx_cancel *scope = scope_at(dice_below(dice, PLACES));
-    REQCTX_WITH (reqctx_scope, scope) {
-        REQCTX_WITH (current_number, number) {
+    REQCTX_WITH(reqctx_scope, scope) {
+        REQCTX_WITH(current_number, number) {
             status = reqctx_after_cancel(run_record, record, &record->after);
         }
     }
@@ -254,7 +254,7 @@ static void register_record(struct dice *dice)
 static void look(struct dice *dice)
 {
     reqctx_cancel *scope = scope_at(dice_below(dice, PLACES));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         bool had_ended = reqctx_is_cancelled();
         sched_yield();
         must(!had_ended || reqctx_is_cancelled());

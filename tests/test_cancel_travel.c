@@ -109,7 +109,7 @@ static void what_is_captured_inside_belongs_to_the_scope(void **state)
     struct capture_job inside;
     struct capture_job outside;
     reqctx_capture_take(&outside.capture);
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         reqctx_capture_take(&inside.capture);
     }
     actor_do(&other, look_in_capture, &inside);
@@ -130,8 +130,8 @@ static void a_capture_without_a_scope_outlives_the_request(void **state)
 {
     (void)state;
     struct capture_job job;
-    REQCTX_WITH (reqctx_scope, request) {
-        REQCTX_WITH (reqctx_scope, NULL) {
+    REQCTX_WITH(reqctx_scope, request) {
+        REQCTX_WITH(reqctx_scope, NULL) {
             reqctx_capture_take(&job.capture);
         }
     }
@@ -147,7 +147,7 @@ static void what_is_captured_holds_the_scope(void **state)
     struct capture_job job;
     reqctx_cancel *scope;
     assert_ok(reqctx_cancel_new(NOW + 10, &scope));
-    REQCTX_WITH (reqctx_scope, scope) {
+    REQCTX_WITH(reqctx_scope, scope) {
         reqctx_capture_take(&job.capture);
     }
     reqctx_cancel_drop(scope);
@@ -173,7 +173,7 @@ static void a_closure_belongs_to_the_scope(void **state)
 {
     (void)state;
     struct wrapped_job job = {.closure = NULL};
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         assert_ok(reqctx_wrap(look, &job.sight, &job.closure));
     }
     actor_do(&other, call_wrapped, &job);
@@ -209,7 +209,7 @@ static void a_created_thread_belongs_to_the_scope(void **state)
     struct thread_job job = {.turn = &turn};
     reqctx_status status = REQCTX_NOMEM;
     assert_int_equal(pthread_barrier_init(&turn, NULL, 2), 0);
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         status = reqctx_thread_create(NULL, look_twice, &job, &thread);
     }
     assert_ok(status);
@@ -241,7 +241,7 @@ static void a_fiber_belongs_to_the_scope(void **state)
 {
     (void)state;
     struct fiber_job job = {.fiber = NULL};
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         assert_ok(reqctx_fiber_new(&job.fiber));
     }
     actor_do(&other, look_in_fiber, &job);
@@ -284,7 +284,7 @@ static void a_scope_made_by_captured_work_is_inside(void **state)
     (void)state;
     reqctx_cancel *made = NULL;
     reqctx_closure *closure = NULL;
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         assert_ok(reqctx_wrap(make_inside, &made, &closure));
     }
     actor_do(&other, call_once, closure);
@@ -324,7 +324,7 @@ static void asking_takes_no_lock_and_no_memory(void **state)
 {
     (void)state;
     bool was_inside = false;
-    REQCTX_WITH (reqctx_scope, request) {
+    REQCTX_WITH(reqctx_scope, request) {
         was_inside = true;
         heap_fail_from(1);
         locked = 0;
