@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "pool/room.h"
 #include "pool/state.h"
 
 enum {
@@ -80,16 +81,6 @@ reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
     return REQCTX_OK;
 }
 
-static reqctx_status wait_for_room(reqctx_pool *pool, struct reqctxi_job *job)
-{
-    struct reqctxi_seat seat = REQCTXI_SEAT;
-    seat.job = job;
-    reqctxi_row_push_back(&pool->room, &seat);
-    bool is_accepted = reqctxi_seat_wait(&seat, &pool->lock) != NULL;
-    reqctxi_seat_end(&seat);
-    return is_accepted ? REQCTX_OK : REQCTX_STOPPED;
-}
-
 /* on_full's place: a thread of the pool must not wait for room that only it
  * may make, and on a stepped pool nobody is sure to make any. */
 static reqctx_pool_on_full on_full_here(const reqctx_pool *pool, bool has_duty)
@@ -135,7 +126,7 @@ static reqctx_status admit(reqctx_pool *pool, struct reqctxi_job *job)
     reqctx_pool_on_full on_full = on_full_here(pool, has_duty);
     switch (on_full) {
     case REQCTX_POOL_WAIT:
-        return wait_for_room(pool, job);
+        return reqctxi_room_wait(pool, job);
     case REQCTX_POOL_REFUSE:
         return REQCTX_FULL;
     default:

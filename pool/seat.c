@@ -1,10 +1,21 @@
 #include "pool/seat.h"
 
 #include <stddef.h>
+#include <time.h>
+
+enum { SECOND_NS = 1000000000 };
+#define LONGEST_NS (INT64_C(3600) * SECOND_NS)
 
 bool reqctxi_seat_init(struct reqctxi_seat *seat)
 {
-    return pthread_cond_init(&seat->wake, NULL) == 0;
+    pthread_condattr_t attr;
+    if (pthread_condattr_init(&attr) != 0) {
+        return false;
+    }
+    bool is_made = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+                   pthread_cond_init(&seat->wake, &attr) == 0;
+    pthread_condattr_destroy(&attr);
+    return is_made;
 }
 
 void reqctxi_seat_end(struct reqctxi_seat *seat)
@@ -12,16 +23,43 @@ void reqctxi_seat_end(struct reqctxi_seat *seat)
     pthread_cond_destroy(&seat->wake);
 }
 
+static struct timespec after(int64_t delay_ns)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    time.tv_sec += (time_t)(delay_ns / SECOND_NS);
+    time.tv_nsec += (long)(delay_ns % SECOND_NS);
+    if (time.tv_nsec >= SECOND_NS) {
+        time.tv_sec++;
+        time.tv_nsec -= SECOND_NS;
+    }
+    return time;
+}
+
+bool reqctxi_seat_wait_for(struct reqctxi_seat *seat, pthread_mutex_t *lock,
+                           int64_t timeout_ns)
+{
+    bool is_bounded = timeout_ns != INT64_MAX;
+    struct timespec end =
+        after(timeout_ns < LONGEST_NS ? timeout_ns : LONGEST_NS);
+    int cancel_state;
+    int error = 0;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    while (!seat->is_called && error == 0) {
+        error = is_bounded ? pthread_cond_timedwait(&seat->wake, lock, &end)
+                           : pthread_cond_wait(&seat->wake, lock);
+    }
+    pthread_setcancelstate(cancel_state, NULL);
+    bool was_called = seat->is_called;
+    seat->is_called = false;
+    return was_called;
+}
+
 struct reqctxi_job *reqctxi_seat_wait(struct reqctxi_seat *seat,
                                       pthread_mutex_t *lock)
 {
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    while (!seat->is_called) {
-        pthread_cond_wait(&seat->wake, lock);
+    while (!reqctxi_seat_wait_for(seat, lock, INT64_MAX)) {
     }
-    pthread_setcancelstate(cancel_state, NULL);
-    seat->is_called = false;
     return seat->job;
 }
 
@@ -47,6 +85,29 @@ void reqctxi_row_push_back(struct reqctxi_row *row, struct reqctxi_seat *seat)
         row->last->next = seat;
     }
     row->last = seat;
+}
+
+bool reqctxi_row_remove(struct reqctxi_row *row,
+                        const struct reqctxi_seat *seat)
+{
+    struct reqctxi_seat *before = NULL;
+    struct reqctxi_seat *at = row->first;
+    while (at != NULL && at != seat) {
+        before = at;
+        at = at->next;
+    }
+    if (at == NULL) {
+        return false;
+    }
+    if (before == NULL) {
+        row->first = at->next;
+    } else {
+        before->next = at->next;
+    }
+    if (at == row->last) {
+        row->last = before;
+    }
+    return true;
 }
 
 struct reqctxi_seat *reqctxi_row_pop(struct reqctxi_row *row)

@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct reqctxi_job;
 
@@ -41,6 +42,12 @@ void reqctxi_seat_end(struct reqctxi_seat *seat);
 struct reqctxi_job *reqctxi_seat_wait(struct reqctxi_seat *seat,
                                       pthread_mutex_t *lock);
 
+/* Sleeps until called, or for about timeout_ns of CLOCK_MONOTONIC at the
+ * most; INT64_MAX: no such bound. Whether it was called: job says with what.
+ * Of a seat that reqctxi_seat_init made. */
+bool reqctxi_seat_wait_for(struct reqctxi_seat *seat, pthread_mutex_t *lock,
+                           int64_t timeout_ns);
+
 /* Gives job, which may be NULL, to the seat's sleeper and wakes it. */
 void reqctxi_seat_call(struct reqctxi_seat *seat, struct reqctxi_job *job);
 
@@ -53,6 +60,10 @@ struct reqctxi_row {
 
 void reqctxi_row_push_front(struct reqctxi_row *row, struct reqctxi_seat *seat);
 void reqctxi_row_push_back(struct reqctxi_row *row, struct reqctxi_seat *seat);
+
+/* Takes a seat out from wherever it stands. False: it is not there. */
+bool reqctxi_row_remove(struct reqctxi_row *row,
+                        const struct reqctxi_seat *seat);
 
 /* NULL: the row is empty. */
 struct reqctxi_seat *reqctxi_row_pop(struct reqctxi_row *row);

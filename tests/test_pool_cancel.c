@@ -2,9 +2,11 @@
  * Jobs and cancel scopes: a job belongs to the scope that it was submitted
  * in, and is not run when that has ended.
  */
-#include "support/pool_unit.h"
+#include "support/announce.h"
 
 #include "support/hand_clock.h"
+
+#include <errno.h>
 
 /* A stepped pool with room, and a job that notes how it ended. */
 static reqctx_pool *roomy_pool(void)
@@ -165,6 +167,183 @@ static void a_worker_drops_it_too(void **state)
     assert_ok(reqctx_pool_free(pool));
 }
 
+/* A thread that submits inside scope, to a full queue. */
+struct submitter {
+    reqctx_pool *pool;
+    reqctx_cancel *scope;
+    struct gate waits;
+    struct seen seen;
+    reqctx_status status;
+    pthread_t thread;
+};
+
+/* As announce_waits, for waits that have an end; opened once. */
+static _Thread_local struct gate *timed_waits;
+
+int __real_pthread_cond_timedwait(pthread_cond_t *condition,
+                                  pthread_mutex_t *lock,
+                                  const struct timespec *end);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
+                                  pthread_mutex_t *lock,
+                                  const struct timespec *end);
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
+                                  pthread_mutex_t *lock,
+                                  const struct timespec *end)
+{
+    if (timed_waits != NULL) {
+        gate_open(timed_waits);
+        timed_waits = NULL;
+    }
+    return __real_pthread_cond_timedwait(condition, lock, end);
+}
+
+static void *submit_and_wait(void *arg)
+{
+    struct submitter *self = arg;
+    announce_waits(&self->waits);
+    timed_waits = &self->waits;
+    REQCTX_WITH(reqctx_scope, self->scope) {
+        self->status = submit_seen(self->pool, &self->seen);
+    }
+    return NULL;
+}
+
+/* Starts one and returns when it sleeps. */
+static void begin_wait(struct submitter *self, reqctx_pool *pool,
+                       reqctx_cancel *scope)
+{
+    *self = (struct submitter){
+        .pool = pool, .scope = scope, .status = REQCTX_EMPTY};
+    gate_init(&self->waits);
+    self->thread = thread_start(submit_and_wait, self);
+    gate_pass(&self->waits);
+    (void)stats_of(pool); /* it has let go of the lock */
+}
+
+/* Fills the queue, of one, of a pool that is busy. */
+static void fill(reqctx_pool *pool, struct seen *filler)
+{
+    *filler = (struct seen){.runs = 0};
+    assert_ok(submit_seen(pool, filler));
+}
+
+static void a_submit_that_waits_ends_with_its_scope(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct seen filler;
+    struct submitter submitters[2];
+    reqctx_pool *pool = busy_pool(&stay, 1, REQCTX_POOL_WAIT);
+    reqctx_cancel *scope = new_scope(REQCTX_NO_DEADLINE);
+    fill(pool, &filler);
+    begin_wait(&submitters[0], pool, NULL);
+    begin_wait(&submitters[1], pool, scope);
+    assert_ok(reqctx_cancel_now(scope, "enough"));
+    thread_join(submitters[1].thread);
+    assert_status(submitters[1].status, CANCELLED);
+    assert_int_equal(stats_of(pool).refused, 1);
+    stay_end(&stay);
+    thread_join(submitters[0].thread);
+    assert_ok(submitters[0].status);
+    assert_ok(reqctx_pool_drain(pool));
+    assert_int_equal(submitters[0].seen.runs, 1);
+    assert_int_equal(submitters[1].seen.runs, 0);
+    assert_int_equal(submitters[1].seen.drops, 0);
+    reqctx_cancel_drop(scope);
+    assert_ok(reqctx_pool_free(pool));
+}
+
+static void a_submit_that_waits_sees_its_deadline_pass(void **state)
+{
+    (void)state;
+    enum { MILLISECOND = 1000000 };
+    struct stay stay;
+    struct seen filler;
+    struct submitter submitter;
+    reqctx_pool *pool = busy_pool(&stay, 1, REQCTX_POOL_WAIT);
+    reqctx_cancel *scope = new_scope(HAND_CLOCK_START + MILLISECOND);
+    fill(pool, &filler);
+    begin_wait(&submitter, pool, scope);
+    hand_clock_forward(MILLISECOND);
+    thread_join(submitter.thread);
+    assert_status(submitter.status, DEADLINE);
+    assert_int_equal(submitter.seen.drops, 0);
+    stay_end(&stay);
+    reqctx_cancel_drop(scope);
+    assert_ok(reqctx_pool_free(pool));
+}
+
+static void a_submit_in_an_ended_scope_does_not_wait(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct seen filler;
+    struct seen seen = {.runs = 0};
+    reqctx_pool *pool = busy_pool(&stay, 1, REQCTX_POOL_WAIT);
+    reqctx_cancel *scope = new_scope(REQCTX_NO_DEADLINE);
+    fill(pool, &filler);
+    assert_ok(reqctx_cancel_now(scope, NULL));
+    REQCTX_WITH(reqctx_scope, scope) {
+        assert_status(submit_seen(pool, &seen), CANCELLED);
+    }
+    assert_int_equal(seen.drops, 0);
+    stay_end(&stay);
+    reqctx_cancel_drop(scope);
+    assert_ok(reqctx_pool_free(pool));
+}
+
+static void who_got_room_is_not_turned_away_afterwards(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct seen filler;
+    struct submitter submitter;
+    reqctx_pool *pool = busy_pool(&stay, 1, REQCTX_POOL_WAIT);
+    reqctx_cancel *scope = new_scope(REQCTX_NO_DEADLINE);
+    fill(pool, &filler);
+    begin_wait(&submitter, pool, scope);
+    stay_end(&stay);
+    thread_join(submitter.thread);
+    assert_ok(submitter.status);
+    assert_ok(reqctx_pool_drain(pool));
+    assert_ok(reqctx_cancel_now(scope, NULL));
+    assert_int_equal(submitter.seen.runs, 1);
+    reqctx_cancel_drop(scope);
+    assert_ok(reqctx_pool_free(pool));
+}
+
+/* The system without conditions, for the tests' own thread. */
+static _Thread_local bool conditions_fail;
+
+int __real_pthread_cond_init(pthread_cond_t *condition,
+                             const pthread_condattr_t *attr);
+int __wrap_pthread_cond_init(pthread_cond_t *condition,
+                             const pthread_condattr_t *attr);
+
+int __wrap_pthread_cond_init(pthread_cond_t *condition,
+                             const pthread_condattr_t *attr)
+{
+    return conditions_fail ? EAGAIN : __real_pthread_cond_init(condition, attr);
+}
+
+static void a_submit_that_cannot_wait_is_refused(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct seen filler;
+    struct seen seen = {.runs = 0};
+    reqctx_pool *pool = busy_pool(&stay, 1, REQCTX_POOL_WAIT);
+    fill(pool, &filler);
+    conditions_fail = true;
+    assert_status(submit_seen(pool, &seen), SYSTEM);
+    conditions_fail = false;
+    assert_int_equal(stats_of(pool).refused, 1);
+    stay_end(&stay);
+    assert_ok(reqctx_pool_free(pool));
+    assert_int_equal(seen.runs + seen.drops, 0);
+}
+
 int main(void)
 {
     heap_install();
@@ -175,6 +354,11 @@ int main(void)
         TIMED(a_job_without_a_drop_callback_is_dropped_in_silence),
         TIMED(a_running_job_goes_on_and_what_it_submits_is_dropped),
         TIMED(a_worker_drops_it_too),
+        TIMED(a_submit_that_waits_ends_with_its_scope),
+        TIMED(a_submit_that_waits_sees_its_deadline_pass),
+        TIMED(a_submit_in_an_ended_scope_does_not_wait),
+        TIMED(who_got_room_is_not_turned_away_afterwards),
+        TIMED(a_submit_that_cannot_wait_is_refused),
     };
     return cmocka_run_group_tests_name("pool and cancel", tests, NULL, NULL);
 }

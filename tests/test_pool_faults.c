@@ -80,6 +80,24 @@ WRAP(pthread_cond_init,
     return fails() ? EAGAIN : __real_pthread_cond_init(condition, attr);
 }
 
+WRAP(pthread_condattr_init, (pthread_condattr_t * attr))
+{
+    return fails() ? ENOMEM
+                   : count_made(__real_pthread_condattr_init(attr),
+                                &faults.attributes, 1);
+}
+
+WRAP(pthread_condattr_destroy, (pthread_condattr_t * attr))
+{
+    return count_made(__real_pthread_condattr_destroy(attr), &faults.attributes,
+                      -1);
+}
+
+WRAP(pthread_condattr_setclock, (pthread_condattr_t * attr, clockid_t clock))
+{
+    return fails() ? EINVAL : __real_pthread_condattr_setclock(attr, clock);
+}
+
 WRAP(pthread_attr_init, (pthread_attr_t * attr))
 {
     return fails() ? ENOMEM
@@ -148,12 +166,13 @@ static void a_pool_is_made_whole_or_not_at_all(void **state)
     (void)state;
     for (unsigned workers = 1; workers <= 6; workers++) {
         reqctx_pool_config config = {.workers = workers};
-        /* The lock, and for each worker a condition and a thread. */
-        assert_int_equal(sweep_calls(config, false), 1 + 2 * workers);
-        assert_int_equal(sweep_calls(config, true), 1 + 2 * workers);
+        /* The lock, and for each worker a condition, with its attributes and
+         * clock, and a thread. */
+        assert_int_equal(sweep_calls(config, false), 1 + 4 * workers);
+        assert_int_equal(sweep_calls(config, true), 1 + 4 * workers);
         config.stack_size = 1 << 20;
-        assert_int_equal(sweep_calls(config, false), 3 + 2 * workers);
-        assert_int_equal(sweep_calls(config, true), 3 + 2 * workers);
+        assert_int_equal(sweep_calls(config, false), 3 + 4 * workers);
+        assert_int_equal(sweep_calls(config, true), 3 + 4 * workers);
     }
     assert_int_equal(sweep_calls((reqctx_pool_config){.stepped = true}, false),
                      1);

@@ -115,7 +115,8 @@ typedef struct reqctx_job {
  * also while it is told why it is dropped itself. */
 typedef struct reqctx_pool_stats {
     uint64_t accepted;
-    uint64_t refused; /* FULL, STOPPED, TOO_DEEP or NOMEM */
+    uint64_t refused; /* FULL, STOPPED, TOO_DEEP, NOMEM, SYSTEM, CANCELLED or
+                       * DEADLINE */
     uint64_t run;
     uint64_t dropped;      /* for whatever reason */
     uint64_t left_entered; /* jobs that left contexts entered */
@@ -163,6 +164,8 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  *          REQCTX_NOMEM. REQCTX_STOPPED: the pool drains or was drained;
  *          its own jobs may go on submitting while it drains.
  *          REQCTX_FULL, REQCTX_TOO_DEEP: see on_full.
+ *          REQCTX_CANCELLED, REQCTX_DEADLINE: it waited for room until the
+ *          caller's cancel scope ended. REQCTX_SYSTEM: it could not wait.
  *          REQCTX_ENTERED: ctx is entered by another thread.
  * Threads: any. Blocks only as on_full says.
  * Cost:    O(1), whatever the number of variables; one allocation.
