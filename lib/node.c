@@ -8,16 +8,14 @@ enum { SPARE_MAX = 64 }; /* nodes that an open list keeps */
  * Both lists are linked through child[0], and are this thread's alone.
  *
  * spare  nodes to take; spare_count of them.
- * dead   nodes whose last holder has let go and whose end is still to come.
- *        Burying is true while somebody further up the stack works through
- *        the list: who comes then only adds to it. So one loop ends it all,
- *        however deep it goes, and values' hooks find no change half made.
+ * dead   nodes whose last holder has let go and whose end is still to come: a
+ *        loop over them ends a tree, however deep. Chains that go through
+ *        values are cut in entry.c.
  */
 static _Thread_local struct {
     struct reqctx_node *spare;
     size_t spare_count;
     struct reqctx_node *dead;
-    bool burying;
     bool open;
 } nodes;
 
@@ -107,10 +105,6 @@ static void let_go(struct reqctx_node *node)
 void reqctxi_node_drop(struct reqctx_node *node)
 {
     let_go(node);
-    if (nodes.burying) {
-        return;
-    }
-    nodes.burying = true;
     while (nodes.dead != NULL) {
         struct reqctx_node *dead = pop(&nodes.dead);
         struct reqctxi_entry entry = dead->entry;
@@ -119,7 +113,6 @@ void reqctxi_node_drop(struct reqctx_node *node)
         reqctxi_node_give(dead);
         reqctxi_entry_drop(&entry);
     }
-    nodes.burying = false;
 }
 
 struct reqctx_node *reqctxi_node_own(struct reqctx_node **slot)

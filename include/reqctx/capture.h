@@ -24,7 +24,8 @@ REQCTX_BEGIN_DECLS
  * below answers NULL with REQCTX_INVALID, but for reqctx_capture_take.
  */
 typedef struct reqctx_capture {
-    reqctx_frame frame;
+    uintptr_t reserved;
+    reqctx_frame frame; /* the library's */
 } reqctx_capture;
 
 /*

@@ -75,7 +75,8 @@ REQCTX_DATA extern const reqctx_type reqctx_type_string;
 REQCTX_DATA extern const reqctx_type reqctx_type_object;
 
 /*
- * The three reading hooks, or what stands in for a missing one.
+ * The three reading hooks, or what stands in for a missing one. The same 8
+ * bytes are equal without asking the hook.
  *
  * Describe writes at most capacity bytes, the closing 0 included, and returns
  * the length of the whole text; out_text may be NULL when capacity is 0.

@@ -145,7 +145,8 @@ REQCTX_API reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
 /*
  * Gives the token's variable the value that it had before the set: in any
  * order, in the context in which it was set, which must be current. The
- * token is used then. Never fails for want of memory.
+ * token is used then. Never fails for want of memory; without memory, a value
+ * that it replaces may be dropped only at the context's next change.
  *
  * reqctx_reset_var also checks that the token is one of var.
  *
