@@ -1,7 +1,5 @@
 #include "model_world.h"
 
-/* Steps: variables and tokens. */
-
 /* Sets one variable; its undo record, if any, becomes slip. */
 static void set_one(struct slip *slip)
 {
@@ -116,8 +114,8 @@ static void look_up_step(void)
         must(status == REQCTX_OK && model_is(var, value, code));
         must(model_is(var, reqctx_get(model_vars[var].var), code));
     } else {
-        bool has_default = model_vars[var].var->fallback != NULL;
-        must(status == (has_default ? REQCTX_OK : REQCTX_UNSET));
+        must(status == (model_vars[var].var->fallback != NULL ? REQCTX_OK
+                                                              : REQCTX_UNSET));
     }
 }
 

@@ -301,6 +301,21 @@ static void the_function_may_drop_the_context_it_runs_in(void **state)
     assert_int_equal(number_get(), 0);
 }
 
+static void exit_and_drop_it(void *arg)
+{
+    assert_ok(reqctx_exit(arg));
+    reqctx_drop(arg);
+}
+
+static void the_function_may_exit_and_drop_its_context(void **state)
+{
+    (void)state;
+    reqctx *ctx = new_context();
+    assert_ok(number_set(4, NULL));
+    assert_status(reqctx_run(ctx, exit_and_drop_it, ctx), NOT_ENTERED);
+    assert_int_equal(number_get(), 4);
+}
+
 int main(void)
 {
     heap_install();
@@ -321,6 +336,7 @@ int main(void)
         UNIT(run_exits_what_was_left_entered),
         UNIT(run_says_that_its_context_was_exited),
         UNIT(the_function_may_drop_the_context_it_runs_in),
+        UNIT(the_function_may_exit_and_drop_its_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

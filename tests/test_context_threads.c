@@ -289,6 +289,75 @@ static void a_reader_sees_all_of_a_visit_or_nothing(void **state)
     reqctx_drop(crowd.ctx);
 }
 
+enum { FRESH = 8, FIRST_ROUNDS = 300 };
+
+/* Threads that set the same new variables at the same time. */
+struct firsts {
+    reqctx_var *vars[FRESH];
+    pthread_barrier_t start;
+    atomic_size_t next_racer;
+    const reqctx_var *seen[RACERS][FRESH];
+};
+
+struct walk {
+    const reqctx_var **seen;
+    size_t count;
+};
+
+static bool note(const reqctx_var *var, reqctx_value value, void *arg)
+{
+    struct walk *walk = arg;
+    (void)value;
+    must(walk->count < FRESH);
+    walk->seen[walk->count++] = var;
+    return true;
+}
+
+static void *set_firsts(void *arg)
+{
+    struct firsts *firsts = arg;
+    size_t racer = firsts->next_racer++;
+    struct walk walk = {.seen = firsts->seen[racer]};
+    pthread_barrier_wait(&firsts->start);
+    for (size_t i = 0; i < FRESH; i++) {
+        size_t at = (i * (2 * racer + 1)) % FRESH; /* each in its own order */
+        must(reqctx_set(firsts->vars[at], VALUE(int, 1), NULL) == REQCTX_OK);
+    }
+    must(reqctx_each_current(note, &walk) == REQCTX_OK);
+    must(walk.count == FRESH);
+    return NULL;
+}
+
+static void racers_for_a_first_set_agree_on_the_order(void **state)
+{
+    (void)state;
+    static struct firsts firsts;
+    pthread_t threads[RACERS];
+    pthread_barrier_init(&firsts.start, NULL, RACERS);
+    for (int round = 0; round < FIRST_ROUNDS; round++) {
+        firsts.next_racer = 0;
+        for (size_t i = 0; i < FRESH; i++) {
+            assert_ok(
+                reqctx_var_new("v", &reqctx_type_i32, NULL, &firsts.vars[i]));
+        }
+        for (int i = 0; i < RACERS; i++) {
+            assert_int_equal(
+                pthread_create(&threads[i], NULL, set_firsts, &firsts), 0);
+        }
+        for (int i = 0; i < RACERS; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        for (int i = 1; i < RACERS; i++) {
+            assert_memory_equal(firsts.seen[i], firsts.seen[0],
+                                sizeof(firsts.seen[0]));
+        }
+        for (size_t i = 0; i < FRESH; i++) {
+            reqctx_var_drop(firsts.vars[i]);
+        }
+    }
+    pthread_barrier_destroy(&firsts.start);
+}
+
 int main(void)
 {
     heap_install();
@@ -299,6 +368,7 @@ int main(void)
         UNIT(a_thread_reads_all_that_it_has_entered),
         UNIT(idle_contexts_are_read_by_many_at_once),
         UNIT(a_reader_sees_all_of_a_visit_or_nothing),
+        UNIT(racers_for_a_first_set_agree_on_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

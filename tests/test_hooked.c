@@ -257,6 +257,29 @@ static void a_copied_size_of_zero_keeps_the_value_as_it_is(void **state)
     assert_ptr_equal(last_held.text, kept);
 }
 
+static size_t endless(reqctx_value value)
+{
+    (void)value;
+    return SIZE_MAX - 5;
+}
+
+static const reqctx_type endless_type = {.name = "endless",
+                                         .copied_size = endless,
+                                         .hold = count_hold,
+                                         .drop = count_drop};
+
+REQCTX_VAR_OF(without_end, const char *, &endless_type, NULL);
+
+static void a_copied_size_beyond_all_memory_is_refused(void **state)
+{
+    (void)state;
+    reqctx_token token;
+    assert_status(without_end_set("text", &token), NOMEM);
+    assert_status(reqctx_reset(&token), INERT);
+    assert_null(without_end_get());
+    assert_int_equal(holds, drops);
+}
+
 struct thing {
     reqctx_object object;
     int ended;
@@ -302,6 +325,7 @@ int main(void)
         COUNTED(drop_runs_on_the_thread_that_ends_the_value),
         COUNTED(copied_size_says_how_much_is_copied),
         COUNTED(a_copied_size_of_zero_keeps_the_value_as_it_is),
+        COUNTED(a_copied_size_beyond_all_memory_is_refused),
         UNIT(an_object_lives_as_long_as_a_context_sees_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,20 @@ static void in_holds_its_context(void **state)
     assert_int_equal(heap_live(), 0);
 }
 
+static void a_body_may_exit_and_drop_its_context(void **state)
+{
+    (void)state;
+    reqctx *ctx;
+    assert_ok(number_set(2, NULL));
+    assert_ok(reqctx_new(&ctx));
+    REQCTX_IN(ctx) {
+        assert_ok(reqctx_exit(ctx));
+        reqctx_drop(ctx);
+        assert_int_equal(number_get(), 2);
+    }
+    assert_int_equal(number_get(), 2);
+}
+
 static void the_ends_of_in_are_functions(void **state)
 {
     (void)state;
@@ -151,6 +165,7 @@ int main(void)
         UNIT(in_does_not_run_where_it_is_refused),
         UNIT(in_undoes_what_its_body_left_entered),
         UNIT(in_holds_its_context),
+        UNIT(a_body_may_exit_and_drop_its_context),
         UNIT(the_ends_of_in_are_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
