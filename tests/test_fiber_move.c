@@ -7,136 +7,11 @@
  * and use it on both sides. So this is also built with all of the library,
  * optimised across files, and flattened: inlined where nothing forbids it.
  */
-#include "support/unit.h"
-
-#include "support/actor.h"
-#include "support/coroutine.h"
-
-REQCTX_VAR(place, int, 0);
-REQCTX_VAR(number, int, -1);
-REQCTX_VAR(level, int, -1);
-REQCTX_VAR_STRING(ticket, "none");
+#include "journey.h"
 
 #define FLATTENED __attribute__((flatten))
 
 enum { HOPS = 500 };
-
-/* The journey under way: one at a time, on one thread at a time. */
-static struct journey {
-    struct coroutine coroutine;
-    void (*function)(void);
-    reqctx_fiber *fiber; /* NULL: none */
-    int turn;
-    int place; /* of the thread that it is on: 1, 2, 1, 2 ... */
-    bool goes_on;
-    int hop_switches; /* made by each hop: out, in, and a thread's end */
-} journey;
-
-static void hop(void)
-{
-    coroutine_yield(&journey.coroutine);
-}
-
-static void start_journey(void *unused)
-{
-    (void)unused;
-    journey.function();
-}
-
-static void settle(void *new_place)
-{
-    must(place_set(*(int *)new_place, NULL) == REQCTX_OK);
-    must(number_set(100 * *(int *)new_place, NULL) == REQCTX_OK);
-}
-
-/* The thread's own context shows nothing of the journey. */
-static void check_own_context(void)
-{
-    must(place_get() == journey.place);
-    must(number_get() == 100 * journey.place);
-    must(level_get() == -1);
-    must(strcmp(ticket_get(), "none") == 0);
-}
-
-static void make_turn(void *unused)
-{
-    (void)unused;
-    check_own_context();
-    if (journey.fiber != NULL) {
-        must(reqctx_fiber_enter(journey.fiber) == REQCTX_OK);
-        must(place_get() == 0);
-    }
-    journey.goes_on = coroutine_resume(&journey.coroutine);
-    if (journey.fiber != NULL) {
-        must(reqctx_fiber_leave(journey.fiber) == REQCTX_OK);
-    }
-    check_own_context();
-}
-
-static void begin_journey(void (*function)(void), reqctx_fiber *fiber)
-{
-    journey = (struct journey){.function = function, .fiber = fiber};
-    coroutine_start(&journey.coroutine, start_journey, NULL);
-}
-
-static void go_between_two_threads(void)
-{
-    struct actor threads[2];
-    journey.hop_switches = 2;
-    for (int i = 0; i < 2; i++) {
-        actor_start(&threads[i]);
-        actor_do(&threads[i], settle, &(int){i + 1});
-    }
-    do {
-        int i = journey.turn++ % 2;
-        journey.place = i + 1;
-        actor_do(&threads[i], make_turn, NULL);
-    } while (journey.goes_on);
-    actor_stop(&threads[0]);
-    actor_stop(&threads[1]);
-}
-
-/* Each turn on a new thread, when that of the last turn has ended. */
-static void go_along_many_threads(void)
-{
-    struct actor threads[2];
-    journey.hop_switches = 3;
-    actor_start(&threads[0]);
-    do {
-        struct actor *last = &threads[journey.turn++ % 2];
-        struct actor *next = &threads[journey.turn % 2];
-        actor_start(next);
-        actor_stop(last);
-        journey.place = journey.turn;
-        actor_do(next, settle, &journey.place);
-        actor_do(next, make_turn, NULL);
-    } while (journey.goes_on);
-    actor_stop(&threads[journey.turn % 2]);
-}
-
-static void travel(void (*function)(void))
-{
-    void (*const ways[])(void) = {go_between_two_threads,
-                                  go_along_many_threads};
-    for (int i = 0; i < 2; i++) {
-        reqctx_fiber *fiber;
-        assert_ok(reqctx_fiber_new(&fiber));
-        begin_journey(function, fiber);
-        ways[i]();
-        assert_true(journey.turn > 2);
-        coroutine_end(&journey.coroutine);
-        assert_ok(reqctx_fiber_free(fiber));
-    }
-}
-
-/* Where the fiber has no context entered: its values are as at the start. */
-static void check_untouched(void)
-{
-    must(place_get() == 0);
-    must(number_get() == -1);
-    must(level_get() == -1);
-    must(strcmp(ticket_get(), "none") == 0);
-}
 
 FLATTENED static void set_and_get(void)
 {
@@ -444,9 +319,7 @@ FLATTENED static void leave_hop_enter(void)
 static void a_fiber_is_left_and_entered_from_inside_a_coroutine(void **state)
 {
     (void)state;
-    begin_journey(leave_hop_enter, NULL);
-    go_between_two_threads();
-    coroutine_end(&journey.coroutine);
+    go_between_two_threads(leave_hop_enter, NULL);
 }
 
 FLATTENED static void set_in_threads(void)
@@ -464,12 +337,8 @@ FLATTENED static void set_in_threads(void)
 static void without_a_fiber_each_thread_shows_its_own_values(void **state)
 {
     (void)state;
-    begin_journey(set_in_threads, NULL);
-    go_between_two_threads();
-    coroutine_end(&journey.coroutine);
-    begin_journey(set_in_threads, NULL);
-    go_along_many_threads();
-    coroutine_end(&journey.coroutine);
+    go_between_two_threads(set_in_threads, NULL);
+    go_along_many_threads(set_in_threads, NULL);
 }
 
 int main(void)
