@@ -93,7 +93,8 @@ REQCTX_API reqctx_status reqctx_thread_create(const pthread_attr_t *attributes,
  * A closure for any API that takes a function and a void *: hand it
  * reqctx_call and the closure. Each call runs function(arg) in a fresh copy
  * of the context in which the closure was made; calls on several threads at
- * once do not meet. reqctx_call_once drops the closure after the call.
+ * once do not meet. reqctx_call_once drops the closure, too. function
+ * must return in the fiber (fiber.h), if any, that it was called in.
  *
  *     reqctx_wrap(on_timer, timer, &closure);
  *     timer_add(base, 100, reqctx_call_once, closure);

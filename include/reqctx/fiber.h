@@ -85,7 +85,8 @@ REQCTX_API reqctx_status reqctx_fiber_free(reqctx_fiber *fiber);
  * arg       given to it.
  *
  * Unwatch, which takes the same pair, waits until no other thread is in a
- * call of it; a watcher may take itself back, too.
+ * call of it; a watcher may take itself back, too. Two watchers that take
+ * each other back, from inside calls on two threads, wait for ever.
  *
  * Errors:  REQCTX_INVALID: switched is NULL.
  *          REQCTX_FULL: 8 watch already.

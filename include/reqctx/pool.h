@@ -31,9 +31,9 @@
  * drop callback, the end of its context's values, and what else runs on a
  * worker's thread.
  *
- * A job must return on the thread that called it: no pthread_exit, longjmp
- * or exception out of it, and no pthread_cancel of a thread of yours that
- * runs one. No function here is a cancellation point.
+ * A job must return on the thread, and in the fiber, that called it: no
+ * pthread_exit, longjmp or exception out of it, and no pthread_cancel of a
+ * thread of yours that runs one. No function here is a cancellation point.
  *
  * Two pools whose jobs wait for each other, in a submit or a drain, may wait
  * for ever: let one of them refuse.
