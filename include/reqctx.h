@@ -14,7 +14,8 @@
  *     puts(current_ticket_get());                  none
  *
  * The semantics are those of Python's contextvars (PEP 567), the words too.
- * This header is the whole of the library; the pool is <reqctx/pool.h>.
+ * This header is the whole of the library; the pool is <reqctx/pool.h>, an
+ * adapter for libuv <reqctx/uv.h>.
  *
  *     <reqctx/base.h>     version, statuses, the allocator
  *     <reqctx/value.h>    values, their types, objects with a count

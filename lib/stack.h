@@ -94,9 +94,8 @@ reqctx_status reqctxi_frame_here(const reqctx_frame *frame);
 
 /*
  * Leaves frame, which the calling thread is in, and first what it entered
- * since, fibers too:
- * REQCTX_LEFT_ENTERED if there was anything. Tells the watchers, and may call
- * values' hooks.
+ * since, fibers too: REQCTX_LEFT_ENTERED if there was anything. Tells the
+ * watchers, and may call values' hooks.
  */
 reqctx_status reqctxi_frame_leave(reqctx_frame *frame);
 

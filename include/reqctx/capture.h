@@ -94,7 +94,8 @@ REQCTX_API reqctx_status reqctx_thread_create(const pthread_attr_t *attributes,
  * reqctx_call and the closure. Each call runs function(arg) in a fresh copy
  * of the context in which the closure was made; calls on several threads at
  * once do not meet. reqctx_call_once drops the closure, too. function
- * must return in the fiber (fiber.h), if any, that it was called in.
+ * must return, not longjmp or pthread_exit, and in the fiber (fiber.h), if
+ * any, that it was called in.
  *
  *     reqctx_wrap(on_timer, timer, &closure);
  *     timer_add(base, 100, reqctx_call_once, closure);
