@@ -40,8 +40,10 @@ bool reqctxi_seat_wait_for(struct reqctxi_seat *seat, pthread_mutex_t *lock,
                            int64_t timeout_ns)
 {
     bool is_bounded = timeout_ns != INT64_MAX;
-    struct timespec end =
-        after(timeout_ns < LONGEST_NS ? timeout_ns : LONGEST_NS);
+    struct timespec end = {0};
+    if (is_bounded) {
+        end = after(timeout_ns < LONGEST_NS ? timeout_ns : LONGEST_NS);
+    }
     int cancel_state;
     int error = 0;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
