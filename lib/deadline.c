@@ -1,14 +1,19 @@
 /*
- * Scopes by deadline: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan,
- * "The pairing heap: a new form of self-adjusting heap", 1986).
+ * Scopes by deadline, and the pollers, who are told when there is a new first.
  *
- * Every scope in it is no later than those in its child list, which is linked
- * by next; link is what points to a scope, so that it can be cut out. Add is
- * O(1), remove O(log n) amortized. Guarded by the scopes' lock.
+ * The scopes are in a pairing heap (Fredman, Sedgewick, Sleator,
+ * Tarjan, "The pairing heap: a new form of self-adjusting heap", 1986): every
+ * scope in it is no later than those in its child list, which is linked by
+ * next; link is what points to a scope, so that it can be cut out. Add is
+ * O(1), remove O(log n) amortized.
+ *
+ * A remove makes the first later, if anything: only an add can have a poller
+ * come earlier. All here is guarded by the scopes' lock.
  */
 #include "lib/scope.h"
 
 static reqctx_cancel *first;
+static reqctx_poller *pollers;
 
 /* The heap of two; either may be NULL, and none has a next. */
 static reqctx_cancel *join(reqctx_cancel *left, reqctx_cancel *right)
@@ -64,10 +69,25 @@ static void set_first(reqctx_cancel *scope)
     }
 }
 
+/* Who is cancelled (pthread_cancel) in a wake must not take the lock along. */
+static void wake_pollers(void)
+{
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    for (reqctx_poller *at = pollers; at != NULL; at = at->next) {
+        at->wake(at->arg);
+    }
+    pthread_setcancelstate(cancel_state, NULL);
+}
+
 void reqctxi_deadline_add(reqctx_cancel *scope)
 {
-    if (scope->heap.link == NULL && scope->deadline_ns != REQCTX_NO_DEADLINE) {
-        set_first(join(first, scope));
+    if (scope->heap.link != NULL || scope->deadline_ns == REQCTX_NO_DEADLINE) {
+        return;
+    }
+    set_first(join(first, scope));
+    if (first == scope && pollers != NULL) {
+        wake_pollers();
     }
 }
 
@@ -91,4 +111,39 @@ void reqctxi_deadline_remove(reqctx_cancel *scope)
 reqctx_cancel *reqctxi_deadline_first(void)
 {
     return first;
+}
+
+reqctx_status reqctx_poller_add(void (*wake)(void *arg), void *arg,
+                                reqctx_poller *out_poller)
+{
+    if (wake == NULL || out_poller == NULL) {
+        return REQCTX_INVALID;
+    }
+    pthread_mutex_lock(&reqctxi_scopes_lock);
+    *out_poller = (reqctx_poller){
+        .wake = wake, .arg = arg, .next = pollers, .link = &pollers};
+    if (pollers != NULL) {
+        pollers->link = &out_poller->next;
+    }
+    pollers = out_poller;
+    pthread_mutex_unlock(&reqctxi_scopes_lock);
+    return REQCTX_OK;
+}
+
+reqctx_status reqctx_poller_remove(reqctx_poller *poller)
+{
+    if (poller == NULL) {
+        return REQCTX_INVALID;
+    }
+    pthread_mutex_lock(&reqctxi_scopes_lock);
+    bool is_added = poller->link != NULL;
+    if (is_added) {
+        *poller->link = poller->next;
+        if (poller->next != NULL) {
+            poller->next->link = poller->link;
+        }
+        *poller = (reqctx_poller){.link = NULL};
+    }
+    pthread_mutex_unlock(&reqctxi_scopes_lock);
+    return is_added ? REQCTX_OK : REQCTX_USED;
 }

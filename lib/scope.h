@@ -4,7 +4,8 @@
  *
  * One lock for the process guards all links between scopes, callbacks and
  * that order: who holds it changes a few pointers, or walks a tree of scopes
- * that ends. No user code runs under it, and no other lock is taken.
+ * that ends. No user code runs under it but the pollers' wakes, which may not
+ * call back, and no other lock is taken.
  *
  * Links upwards are references: a scope holds the one around it, a callback
  * its scope. Links downwards are not: a scope takes itself out, under the
@@ -56,7 +57,8 @@ void reqctxi_after_call_all(reqctx_after **fired);
 
 /*
  * The heap of live scopes that have a deadline and callbacks; the lock is
- * held. Add and remove let those pass that are in it, or not.
+ * held. Add and remove let those pass that are in it, or not. Add wakes the
+ * pollers if scope is the first now.
  */
 void reqctxi_deadline_add(reqctx_cancel *scope);
 void reqctxi_deadline_remove(reqctx_cancel *scope);

@@ -30,7 +30,9 @@
  * Times are nanoseconds of CLOCK_MONOTONIC, or of the clock that
  * reqctx_set_clock puts in its place. The library starts no thread for them:
  * whether a deadline has passed is seen when somebody looks; callbacks wait
- * for reqctx_cancel_poll, or for a loop that watches reqctx_cancel_fd.
+ * for reqctx_cancel_poll. Who calls that, a thread or an event loop, sleeps
+ * until the next deadline, and has reqctx_poller_add tell it of earlier ones.
+ * A loop may also watch a scope's reqctx_cancel_fd.
  *
  * Source: Go's context; Trio's cancel scopes.
  */
@@ -158,11 +160,54 @@ REQCTX_API reqctx_status reqctx_after_take_back(reqctx_after *after);
  * calls them: for the timer of an event loop.
  *
  * out_next_ns  when to poll again, or REQCTX_NO_DEADLINE; may be NULL. A
- *              callback registered later may want it earlier.
+ *              callback registered later may want it earlier: a poller is
+ *              told.
  *
  * Threads: any.
  */
 REQCTX_API void reqctx_cancel_poll(int64_t *out_next_ns);
+
+/*
+ * Somebody who polls, and is to be woken when there is reason to come
+ * earlier; yours, and to stay where it is until it is removed.
+ */
+typedef struct reqctx_poller {
+    void (*wake)(void *arg);
+    void *arg;
+    struct reqctx_poller *next; /* the library's, as are the rest */
+    struct reqctx_poller **link;
+    uintptr_t reserved[2];
+} reqctx_poller;
+
+/*
+ * Has wake(arg) called whenever the earliest deadline that callbacks wait for
+ * becomes earlier than it was: what reqctx_cancel_poll last said in
+ * out_next_ns is too late then. What was in out_poller before is not looked
+ * at. Add first, then poll: of what was registered before it nobody is told.
+ *
+ * wake is called by the thread that registers the callback, and under a lock
+ * of the library: it may only note the call and wake a sleeper (signal a
+ * condition variable under a lock of its own, write to an eventfd,
+ * uv_async_send). It must not call the library, nor take a lock under which
+ * anybody calls the library, and must return. No pthread_cancel ends it.
+ *
+ * Errors:  REQCTX_INVALID: wake or out_poller is NULL.
+ * Threads: any.
+ * Cost:    O(1); no allocation. A registration that becomes the earliest
+ *          calls every poller.
+ */
+REQCTX_API reqctx_status reqctx_poller_add(void (*wake)(void *arg), void *arg,
+                                           reqctx_poller *out_poller);
+
+/*
+ * Removes a poller: on return its wake is not running, and will not be called
+ * again.
+ *
+ * Errors:  REQCTX_USED: it was removed before, or is all zeros.
+ *          REQCTX_INVALID: poller is NULL.
+ * Threads: any. Waits for a wake that runs.
+ */
+REQCTX_API reqctx_status reqctx_poller_remove(reqctx_poller *poller);
 
 /*
  * A file descriptor that becomes readable when scope ends, be it by its
