@@ -187,7 +187,7 @@ static reqctx_status run_in(reqctx_pool *pool, bool is_in_empty,
         return REQCTX_SYSTEM;
     }
     errand.done.uv.handle.data = current;
-    reqctx_status status = reqctx_pool_submit_job(pool, &job);
+    reqctx_status status = reqctx_pool_submit_job(pool, &job, NULL);
     if (status == REQCTX_OK) {
         wait_for_turn();
         status = errand.status;

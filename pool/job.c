@@ -12,6 +12,7 @@
 #include "pool/job.h"
 
 #include <reqctx/cancel.h>
+#include <string.h>
 
 /* The calling thread's innermost duty. */
 static _Thread_local struct reqctxi_duty *innermost;
@@ -39,6 +40,33 @@ bool reqctxi_duty_is_to(const reqctx_pool *pool)
     return duty != NULL;
 }
 
+bool reqctxi_duty_is_job(const struct reqctxi_job *job)
+{
+    const struct reqctxi_duty *duty = innermost;
+    while (duty != NULL && duty->job != job) {
+        duty = duty->outer;
+    }
+    return duty != NULL;
+}
+
+bool reqctxi_duty_is_in_lane(const reqctx_lane *lane)
+{
+    const struct reqctxi_duty *duty = innermost;
+    while (duty != NULL && (duty->job == NULL || duty->job->lane != lane)) {
+        duty = duty->outer;
+    }
+    return duty != NULL;
+}
+
+bool reqctxi_duty_is_in_group(const reqctx_group *group)
+{
+    const struct reqctxi_duty *duty = innermost;
+    while (duty != NULL && (duty->job == NULL || duty->job->group != group)) {
+        duty = duty->outer;
+    }
+    return duty != NULL;
+}
+
 unsigned reqctxi_duty_jobs(void)
 {
     return innermost != NULL ? innermost->jobs : 0;
@@ -49,49 +77,127 @@ const char *reqctx_pool_job_label(void)
     return innermost != NULL ? innermost->label : NULL;
 }
 
-static bool is_valid(const reqctx_job *order)
+reqctx_status reqctx_job_finish(int code, void *value)
+{
+    if (innermost == NULL || innermost->result == NULL) {
+        return REQCTX_INVALID;
+    }
+    innermost->result->code = code;
+    innermost->result->value = value;
+    return REQCTX_OK;
+}
+
+reqctx_status reqctxi_job_check(const reqctx_job *order)
 {
     uintptr_t reserved = 0;
     for (size_t i = 0; i < sizeof(order->reserved) / sizeof(reserved); i++) {
         reserved |= order->reserved[i];
     }
-    return order->run != NULL && reserved == 0 &&
-           (order->in || order->context == NULL);
+    bool makes_sense = order->run != NULL && reserved == 0 &&
+                       (order->in || order->context == NULL) &&
+                       (unsigned)order->priority <= REQCTX_PRIORITY_LOW &&
+                       order->start_ns >= 0 && order->room_until_ns >= 0;
+    return makes_sense ? REQCTX_OK : REQCTX_INVALID;
 }
 
-reqctx_status reqctxi_job_new(const reqctx_job *order,
-                              struct reqctxi_job **out_job)
+/* Makes what others see of the job whose context is current. */
+static reqctx_status show(struct reqctxi_job *job)
 {
-    if (!is_valid(order)) {
-        return REQCTX_INVALID;
-    }
-    struct reqctxi_job *job = reqctx_alloc(sizeof(*job));
-    if (job == NULL) {
+    struct reqctxi_shown *shown = reqctx_alloc(sizeof(*shown));
+    if (shown == NULL) {
         return REQCTX_NOMEM;
     }
-    *job = (struct reqctxi_job){.run = order->run,
-                                .drop = order->drop,
-                                .arg = order->arg,
-                                .label = order->label};
+    *shown = (struct reqctxi_shown){.was_told = false};
+    if (job->label != NULL) {
+        memcpy(shown->label, job->label,
+               strnlen(job->label, sizeof(shown->label) - 1));
+    }
+    reqctx_status status = reqctx_copy_current(&shown->context);
+    if (status != REQCTX_OK) {
+        reqctx_free(shown);
+        return status;
+    }
+    job->shown = shown;
+    return REQCTX_OK;
+}
+
+/* Takes the snapshot into job, inside scope and to be looked at if asked. */
+static reqctx_status capture(struct reqctxi_job *job, const reqctx_job *order,
+                             reqctx_cancel *scope, bool is_shown)
+{
     if (!order->in) {
         reqctx_capture_take(&job->capture);
     } else if (reqctx_capture_take_from(order->context, &job->capture) !=
                REQCTX_OK) {
-        reqctx_free(job);
         return REQCTX_ENTERED;
     }
-    *out_job = job;
-    return REQCTX_OK;
+    if (scope == NULL && !is_shown) {
+        return REQCTX_OK;
+    }
+    reqctx_capture_enter(&job->capture);
+    reqctx_status status =
+        scope != NULL ? reqctx_scope_set(scope, NULL) : REQCTX_OK;
+    if (status == REQCTX_OK && is_shown) {
+        status = show(job);
+    }
+    reqctx_capture_leave(&job->capture);
+    if (status != REQCTX_OK) {
+        reqctx_capture_drop(&job->capture);
+    }
+    return status;
 }
 
-void reqctxi_job_discard(struct reqctxi_job *job)
+reqctx_status reqctxi_job_init(struct reqctxi_job *job, const reqctx_job *order,
+                               reqctx_cancel *scope, bool is_shown)
 {
+    static const uint8_t level_of[] = {[REQCTX_PRIORITY_HIGH] = 0,
+                                       [REQCTX_PRIORITY_NORMAL] = 1,
+                                       [REQCTX_PRIORITY_LOW] = 2};
+    *job = (struct reqctxi_job){.run = order->run,
+                                .drop = order->drop,
+                                .arg = order->arg,
+                                .label = order->label,
+                                .level = level_of[order->priority],
+                                .group = order->group,
+                                .state = REQCTXI_NEW};
+    return capture(job, order, scope, is_shown);
+}
+
+bool reqctxi_job_key(struct reqctxi_job *job, const reqctx_var *var,
+                     uint64_t *out_key)
+{
+    reqctx_value value;
+    reqctx_capture_enter(&job->capture);
+    bool has_key = reqctx_lookup_current(var, &value) == REQCTX_OK;
+    if (has_key) {
+        *out_key = reqctx_type_key(var->type, value);
+    }
+    reqctx_capture_leave(&job->capture);
+    return has_key;
+}
+
+void reqctxi_job_let_go(struct reqctxi_job *job)
+{
+    struct reqctxi_duty duty = {.pool = job->pool, .job = job, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
+    reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
+    if (job->shown != NULL) {
+        reqctx_drop(job->shown->context);
+        reqctx_free(job->shown);
+        job->shown = NULL;
+    }
     reqctx_capture_drop(&job->capture);
     reqctx_capture_leave(&around);
     reqctx_capture_drop(&around);
-    reqctx_free(job);
+    reqctxi_duty_end(&duty);
+}
+
+bool reqctxi_job_has_ended(const struct reqctxi_job *job)
+{
+    /* Acquire: pairs with the release of who ended it, so that the result,
+     * and all that the job did, is seen. */
+    return __atomic_load_n(&job->state, __ATOMIC_ACQUIRE) == REQCTXI_ENDED;
 }
 
 /* Why the job whose context is current should not run; 0: it should. */
@@ -103,36 +209,88 @@ static reqctx_drop_reason find_reason(void)
     case REQCTX_DEADLINE:
         return REQCTX_DROP_EXPIRED;
     default:
-        return 0;
+        return REQCTX_DROP_NONE;
     }
 }
 
-static void call(const struct reqctxi_job *job, reqctx_drop_reason reason)
+static void call(struct reqctxi_job *job, struct reqctxi_duty *duty)
 {
-    if (reason == 0) {
+    if (job->is_timed) {
+        /* Relaxed: a time by itself, which orders nothing. */
+        __atomic_store_n(&job->began_ns, reqctx_now_ns(), __ATOMIC_RELAXED);
+    }
+    if (job->result.dropped == REQCTX_DROP_NONE) {
+        duty->result = &job->result;
         job->run(job->arg);
+        duty->result = NULL;
     } else if (job->drop != NULL) {
-        job->drop(job->arg, reason);
+        job->drop(job->arg, job->result.dropped);
+    }
+    if (job->is_timed) {
+        job->ended_ns = reqctx_now_ns();
     }
 }
 
-struct reqctxi_ending reqctxi_job_end(struct reqctxi_job *job,
-                                      const reqctx_pool *pool,
-                                      reqctx_drop_reason reason)
+bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason)
 {
-    struct reqctxi_duty duty = {.pool = pool, .label = job->label, .jobs = 1};
+    struct reqctxi_duty duty = {
+        .pool = job->pool, .job = job, .label = job->label, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
     reqctx_capture_enter(&job->capture);
-    reason = reason != 0 ? reason : find_reason();
-    call(job, reason);
+    job->result.dropped = reason != REQCTX_DROP_NONE ? reason : find_reason();
+    call(job, &duty);
     duty.label = NULL; /* may have ended with the job's arg */
     bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
     reqctx_capture_drop(&job->capture);
     reqctx_capture_leave(&around);
     reqctx_capture_drop(&around);
-    reqctx_free(job);
     reqctxi_duty_end(&duty);
-    return (struct reqctxi_ending){.reason = reason, .left_entered = left};
+    return left;
+}
+
+/* Calls one, in a copy of its context that does not lie in its memory. */
+static void call_done(reqctx_done *done, const reqctx_result *result)
+{
+    void (*call_it)(void *arg, const reqctx_result *result) = done->call;
+    void *arg = done->arg;
+    reqctx_capture context;
+    reqctx_capture_enter(&done->capture);
+    reqctx_capture_take(&context);
+    reqctx_capture_leave(&done->capture);
+    reqctx_capture_drop(&done->capture);
+    reqctx_capture_enter(&context);
+    call_it(arg, result);
+    reqctx_capture_leave(&context);
+    reqctx_capture_drop(&context);
+}
+
+static reqctx_done *reverse(reqctx_done *dones)
+{
+    reqctx_done *reversed = NULL;
+    while (dones != NULL) {
+        reqctx_done *next = dones->next;
+        dones->next = reversed;
+        reversed = dones;
+        dones = next;
+    }
+    return reversed;
+}
+
+void reqctxi_job_call_dones(const struct reqctxi_job *job, reqctx_done *dones)
+{
+    struct reqctxi_duty duty = {.pool = job->pool, .job = job, .jobs = 1};
+    reqctx_capture around = REQCTX_ZERO;
+    reqctxi_duty_begin(&duty);
+    reqctx_capture_enter(&around);
+    dones = reverse(dones);
+    while (dones != NULL) {
+        reqctx_done *done = dones;
+        dones = done->next;
+        call_done(done, &job->result);
+    }
+    reqctx_capture_leave(&around);
+    reqctx_capture_drop(&around);
+    reqctxi_duty_end(&duty);
 }

@@ -1,52 +1,127 @@
 /*
- * A job, and the duties of the thread that ends it. May use include/ only;
- * knows nothing of queues, and pools by name only.
+ * A job, and the duties of the thread that ends it. May use include/ and
+ * seat.h only; knows nothing of queues, and pools, lanes and groups by name.
  *
  * A job is made by its submitter and ends once: by running, by being dropped,
  * or, never having been accepted, by being discarded.
+ *
+ *     NEW -> DELAYED    accepted, not to begin yet
+ *     NEW -> QUEUED     accepted; DELAYED -> QUEUED: its time has come
+ *     NEW, DELAYED, QUEUED -> RUNNING    somebody has taken it, to run or
+ *                       drop it: nobody else can
+ *     RUNNING -> ENDED  its context is dropped, its result written
+ *
+ * Who holds the pool's lock may change the state. ENDED is stored with
+ * release order, so that who has a future may look, with acquire order,
+ * without the lock, and read the result; the pool may be gone by then.
+ *
+ * A plain job's memory is the pool's again when it has ended. A future's has
+ * two holders, the pool until the end and the user; the last one frees it.
  */
 #ifndef REQCTXI_JOB_H
 #define REQCTXI_JOB_H
 
-#include <reqctx/capture.h>
+#include <reqctx/cancel.h>
 #include <reqctx/pool.h>
 
+#include "pool/seat.h"
+
+/* What others may see of a job that runs; guarded by the pool's lock. */
+struct reqctxi_shown {
+    reqctx *context;
+    bool was_told; /* as stuck */
+    char label[64];
+};
+
+enum reqctxi_job_state {
+    REQCTXI_NEW,
+    REQCTXI_DELAYED,
+    REQCTXI_QUEUED,
+    REQCTXI_TAKEN,
+    REQCTXI_ENDED
+};
+
 struct reqctxi_job {
-    struct reqctxi_job *next; /* the queue's */
+    struct reqctxi_job *next; /* the lane's */
+    struct reqctxi_job *prev;
     reqctx_capture capture;
     void (*run)(void *arg);
     void (*drop)(void *arg, reqctx_drop_reason reason);
     void *arg;
     const char *label;
+    struct reqctxi_shown *shown; /* NULL: the pool does not show jobs */
+    reqctx_pool *pool;
+    reqctx_lane *lane; /* pinned until the end */
+    int64_t since_ns;  /* when it was submitted, or was to begin */
+    int64_t began_ns;  /* atomic; 0: not yet, or nobody has a use for it */
+    int64_t ended_ns;  /* where began_ns is not 0 */
+    bool is_timed;
+    bool is_delayed; /* until it is accepted: it asks for a later start */
+    uint8_t level;   /* of priority; 0 is taken first */
+    uint8_t state;   /* enum reqctxi_job_state */
+
+    reqctx_group *group;
+    struct reqctxi_job *group_next; /* of those that have not begun */
+    struct reqctxi_job *group_prev;
+
+    struct {
+        struct reqctxi_job *child[2]; /* see delay.c */
+        struct reqctxi_job **link;
+    } heap;
+
+    /* Of a future only. */
+    bool is_future;
+    uintptr_t holders; /* atomic: the pool, until the end, and the user */
+    struct reqctxi_row waiters;
+    reqctx_done *dones;
+    reqctx_result result;
 };
 
-/* Errors: those of reqctx_pool_submit_job that are the order's own. */
-reqctx_status reqctxi_job_new(const reqctx_job *order,
-                              struct reqctxi_job **out_job);
-
-/* Ends a job that was not accepted: no callback is called. */
-void reqctxi_job_discard(struct reqctxi_job *job);
-
-/* How a job ended: it ran (reason 0), or was dropped. */
-struct reqctxi_ending {
-    reqctx_drop_reason reason;
-    bool left_entered;
+struct reqctx_future {
+    struct reqctxi_job job;
 };
+
+/* What an order asks for of the order's own; REQCTX_INVALID: it makes no
+ * sense. */
+reqctx_status reqctxi_job_check(const reqctx_job *order);
 
 /*
- * Ends a job of pool on the calling thread: runs it (reason 0), if its cancel
- * scope has not ended, or tells it the reason why it is dropped, in its
- * context; then drops that context and frees the job. Calls user code: no
- * lock may be held.
+ * Fills in job, in place, with a snapshot in the right context: inside scope,
+ * unless that is NULL. is_shown: with one to look at, too.
+ *
+ * Errors: REQCTX_ENTERED, REQCTX_NOMEM; nothing is held then.
  */
-struct reqctxi_ending reqctxi_job_end(struct reqctxi_job *job,
-                                      const reqctx_pool *pool,
-                                      reqctx_drop_reason reason);
+reqctx_status reqctxi_job_init(struct reqctxi_job *job, const reqctx_job *order,
+                               reqctx_cancel *scope, bool is_shown);
+
+/* The key of var's value in job's context; false: it has none. */
+bool reqctxi_job_key(struct reqctxi_job *job, const reqctx_var *var,
+                     uint64_t *out_key);
+
+/* Lets go of what the job still holds: its context, if it was not accepted,
+ * and what others could see of it, and no longer can. No callback of the job
+ * is called, but values' hooks: no lock may be held. */
+void reqctxi_job_let_go(struct reqctxi_job *job);
+
+/* Whether it has ended, asked with the pool's lock or without. */
+bool reqctxi_job_has_ended(const struct reqctxi_job *job);
+
+/*
+ * Ends a job on the calling thread: runs it (reason 0), if its cancel scope
+ * has not ended, or tells it the reason why it is dropped, in its context;
+ * then drops that context. Whether contexts were left entered; the result and
+ * the times are in the job, which stays. Calls user code: no lock may be held.
+ */
+bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason);
+
+/* Calls what was registered for the end of job, which has its result, oldest
+ * first. No lock may be held. */
+void reqctxi_job_call_dones(const struct reqctxi_job *job, reqctx_done *dones);
 
 /*
  * A duty says that the calling thread works for a pool now: it ends one of
  * its jobs, its context and its values included, or it is one of its
- * workers. A thread's duties are a chain, for a job may run others on top of
+ * threads. A thread's duties are a chain, for a job may run others on top of
  * itself.
  *
  *     worker of P <- job of P <- job of Q, full, run by its submitter
@@ -54,17 +129,23 @@ struct reqctxi_ending reqctxi_job_end(struct reqctxi_job *job,
 struct reqctxi_duty {
     struct reqctxi_duty *outer;
     const reqctx_pool *pool;
-    const char *label; /* of the job that runs; borrowed */
-    unsigned jobs;     /* that this thread ends now; a worker's is 0 */
+    const struct reqctxi_job *job; /* NULL: it is one of the threads */
+    const char *label;             /* of the job that runs; borrowed */
+    reqctx_result *result;         /* for reqctx_job_finish; NULL: none */
+    unsigned jobs; /* that this thread ends now; a pool's thread's is 0 */
 };
 
-/* Begin sets outer, and adds the outer ones to jobs. A worker's duty never
+/* Begin sets outer, and adds the outer ones to jobs. A thread's own duty never
  * ends: its thread's last act is user code, the destructors of thread keys. */
 void reqctxi_duty_begin(struct reqctxi_duty *duty);
 void reqctxi_duty_end(struct reqctxi_duty *duty);
 
-/* Whether the calling thread has a duty to pool. */
+/* Whether the calling thread has a duty to pool; or ends job now; or one of
+ * that lane, or group. */
 bool reqctxi_duty_is_to(const reqctx_pool *pool);
+bool reqctxi_duty_is_job(const struct reqctxi_job *job);
+bool reqctxi_duty_is_in_lane(const reqctx_lane *lane);
+bool reqctxi_duty_is_in_group(const reqctx_group *group);
 
 /* How many jobs the calling thread ends now, one on top of the other. */
 unsigned reqctxi_duty_jobs(void);

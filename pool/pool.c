@@ -1,32 +1,18 @@
 /*
- * What <reqctx/pool.h> promises, but for the parts that have files of their
- * own. Each function checks what the caller gave, takes the lock, and leaves
- * the changes to state.c.
+ * Pools: made, resized, stepped, drained, freed.
  */
 #include <reqctx/pool.h>
 
+#include <signal.h>
 #include <string.h>
 
-#include "pool/room.h"
 #include "pool/state.h"
+#include "pool/timer.h"
+#include "pool/wait.h"
 
-enum {
-    WORKER_LIMIT = 65536,
-    DEPTH_LIMIT = 64 /* jobs on one stack */
-};
+enum { WORKER_LIMIT = 65536 };
 
-static bool is_valid(const reqctx_pool_config *config)
-{
-    uintptr_t reserved = 0;
-    for (size_t i = 0; i < sizeof(config->reserved) / sizeof(reserved); i++) {
-        reserved |= config->reserved[i];
-    }
-    return reserved == 0 && config->workers <= WORKER_LIMIT &&
-           !(config->stepped && config->workers != 0) &&
-           (unsigned)config->on_full <= REQCTX_POOL_PUSH_OUT;
-}
-
-/* How many workers are wanted. */
+/* How many workers are wanted; 0: none, or a mistake. */
 static unsigned count_workers(const reqctx_pool_config *config)
 {
     if (config->stepped || config->workers != 0) {
@@ -36,26 +22,123 @@ static unsigned count_workers(const reqctx_pool_config *config)
     return cores < WORKER_LIMIT ? cores : WORKER_LIMIT;
 }
 
-/* A pool without workers, and with room for count. */
-static reqctx_status new_pool(const reqctx_pool_config *config, unsigned count,
-                              reqctx_pool **out_pool)
+static bool is_in_range(const reqctx_pool_config *config, unsigned count)
 {
-    reqctx_pool *pool =
-        reqctx_alloc(sizeof(*pool) + count * sizeof(pool->workers[0]));
-    if (pool == NULL) {
+    return count <= WORKER_LIMIT && config->spare_workers <= WORKER_LIMIT &&
+           (unsigned)config->on_full <= REQCTX_POOL_PUSH_OUT &&
+           config->idle_timeout_ns >= 0 && config->stuck_after_ns >= 0 &&
+           (config->high_water == 0 || config->low_water < config->high_water);
+}
+
+static bool is_valid(const reqctx_pool_config *config, unsigned count)
+{
+    uintptr_t reserved = 0;
+    for (size_t i = 0; i < sizeof(config->reserved) / sizeof(reserved); i++) {
+        reserved |= config->reserved[i];
+    }
+    bool fits = config->stepped
+                    ? count + config->spare_workers + config->high_workers == 0
+                    : config->high_workers < count && config->seed == 0;
+    return reserved == 0 && fits && is_in_range(config, count);
+}
+
+/* What the pool's threads block: all but faults of their own, which are not
+ * the program's signals. */
+static void choose_signals(bool inherits, sigset_t *out_signals)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE,
+                                 SIGILL,  SIGTRAP, SIGSYS};
+    if (inherits) {
+        pthread_sigmask(SIG_SETMASK, NULL, out_signals);
+        return;
+    }
+    sigfillset(out_signals);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        sigdelset(out_signals, faults[i]);
+    }
+}
+
+static void configure(reqctx_pool *pool, const reqctx_pool_config *config,
+                      unsigned count)
+{
+    const char *name = config->name != NULL ? config->name : "reqctx";
+    *pool = (reqctx_pool){.config = *config,
+                          .target = config->stepped ? WORKER_LIMIT : count,
+                          .seed = config->seed};
+    memcpy(pool->name, name, strnlen(name, sizeof(pool->name) - 1));
+    choose_signals(config->inherits_signals, &pool->signals);
+    pool->config.name = pool->name;
+    pool->config.shows_jobs |=
+        config->on_stuck != NULL && config->stuck_after_ns != 0;
+}
+
+/* Zeroed memory for something that only some pools have. */
+static bool allot(bool is_wanted, size_t size, void *out_block)
+{
+    void *block = is_wanted ? reqctx_alloc(size) : NULL;
+    if (block != NULL) {
+        memset(block, 0, size);
+    }
+    memcpy(out_block, &block, sizeof(block));
+    return block != NULL || !is_wanted;
+}
+
+/* Fills in a pool without threads. What it has allocated is in the pool. */
+static reqctx_status furnish(reqctx_pool *pool)
+{
+    struct reqctx_lane **buckets = NULL;
+    bool has_memory = allot(pool->config.measures, 2 * sizeof(pool->times[0]),
+                            &pool->times) &&
+                      allot(pool->config.lane_by != NULL,
+                            REQCTXI_BUCKETS * sizeof(buckets[0]), &buckets);
+    reqctxi_queue_init(&pool->queue, pool, buckets);
+    if (!has_memory) {
         return REQCTX_NOMEM;
     }
-    *pool = (reqctx_pool){.stepped = config->stepped,
-                          .queue_capacity = config->queue_capacity,
-                          .on_full = config->on_full};
-    const char *name = config->name != NULL ? config->name : "reqctx";
-    memcpy(pool->name, name, strnlen(name, sizeof(pool->name) - 1));
-    if (pthread_mutex_init(&pool->lock, NULL) != 0) {
-        reqctx_free(pool);
-        return REQCTX_SYSTEM;
+    reqctx_status status = reqctxi_fork_generation(&pool->generation);
+    if (status == REQCTX_OK && pthread_mutex_init(&pool->lock, NULL) != 0) {
+        status = REQCTX_SYSTEM;
     }
-    *out_pool = pool;
-    return REQCTX_OK;
+    return status;
+}
+
+void reqctxi_pool_free_memory(reqctx_pool *pool)
+{
+    struct reqctx_lane *lane = pool->queue.spare;
+    while (lane != NULL) {
+        struct reqctx_lane *next = lane->next_in_bucket;
+        reqctx_free(lane);
+        lane = next;
+    }
+    reqctxi_free_blocks(pool->spare);
+    reqctxi_free_blocks(pool->dead);
+    reqctx_free(pool->queue.buckets);
+    reqctx_free(pool->times);
+    reqctx_free(pool);
+}
+
+/* Starts workers until there are count. With the lock held. */
+static reqctx_status start_workers(reqctx_pool *pool, unsigned count)
+{
+    reqctx_status status = REQCTX_OK;
+    while (status == REQCTX_OK && pool->live < count) {
+        status = reqctxi_worker_start(pool);
+    }
+    return status;
+}
+
+static reqctx_status start(reqctx_pool *pool)
+{
+    if (pool->config.stepped) {
+        return REQCTX_OK;
+    }
+    reqctx_status status = reqctxi_timer_start(pool);
+    if (status == REQCTX_OK) {
+        pthread_mutex_lock(&pool->lock);
+        status = start_workers(pool, pool->target);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return status;
 }
 
 reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
@@ -63,16 +146,24 @@ reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
 {
     static const reqctx_pool_config all_zeros;
     config = config != NULL ? config : &all_zeros;
-    if (out_pool == NULL || !is_valid(config)) {
+    if (out_pool == NULL) {
         return REQCTX_INVALID;
     }
     unsigned count = count_workers(config);
-    reqctx_pool *pool;
-    reqctx_status status = new_pool(config, count, &pool);
+    if (!is_valid(config, count)) {
+        return REQCTX_INVALID;
+    }
+    reqctx_pool *pool = reqctx_alloc(sizeof(*pool));
+    if (pool == NULL) {
+        return REQCTX_NOMEM;
+    }
+    configure(pool, config, count);
+    reqctx_status status = furnish(pool);
     if (status != REQCTX_OK) {
+        reqctxi_pool_free_memory(pool);
         return status;
     }
-    status = reqctxi_workers_start(pool, count, config->stack_size);
+    status = start(pool);
     if (status != REQCTX_OK) {
         reqctx_pool_free(pool);
         return status;
@@ -81,184 +172,134 @@ reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
     return REQCTX_OK;
 }
 
-/* on_full's place: a thread of the pool must not wait for room that only it
- * may make, and on a stepped pool nobody is sure to make any. */
-static reqctx_pool_on_full on_full_here(const reqctx_pool *pool, bool has_duty)
+/* Idle workers that are too many look, and leave. */
+static void send_away(reqctx_pool *pool)
 {
-    if (pool->on_full != REQCTX_POOL_WAIT) {
-        return pool->on_full;
-    }
-    if (has_duty) {
-        return REQCTX_POOL_RUN;
-    }
-    return pool->stepped ? REQCTX_POOL_REFUSE : REQCTX_POOL_WAIT;
-}
-
-/* Ends a job, job itself or the oldest, on top of the caller's stack. */
-static reqctx_status make_room(reqctx_pool *pool, struct reqctxi_job *job,
-                               reqctx_pool_on_full on_full)
-{
-    if (reqctxi_duty_jobs() >= DEPTH_LIMIT) {
-        return REQCTX_TOO_DEEP;
-    }
-    if (on_full == REQCTX_POOL_RUN) {
-        reqctxi_state_run_now(pool, job);
-    } else {
-        struct reqctxi_job *oldest = reqctxi_state_take(pool);
-        reqctxi_state_accept(pool, job);
-        reqctxi_state_end(pool, oldest, REQCTX_DROP_PUSHED_OUT);
-    }
-    return REQCTX_OK;
-}
-
-/* Accepts job if the state and on_full let it in. With the lock held. */
-static reqctx_status admit(reqctx_pool *pool, struct reqctxi_job *job)
-{
-    bool has_duty = reqctxi_duty_is_to(pool);
-    if (pool->state >= REQCTXI_STOPPED ||
-        (pool->state == REQCTXI_DRAINING && !has_duty)) {
-        return REQCTX_STOPPED;
-    }
-    if (!reqctxi_state_is_full(pool)) {
-        reqctxi_state_accept(pool, job);
-        return REQCTX_OK;
-    }
-    reqctx_pool_on_full on_full = on_full_here(pool, has_duty);
-    switch (on_full) {
-    case REQCTX_POOL_WAIT:
-        return reqctxi_room_wait(pool, job);
-    case REQCTX_POOL_REFUSE:
-        return REQCTX_FULL;
-    default:
-        return make_room(pool, job, on_full);
+    unsigned kept = pool->target + pool->config.spare_workers;
+    for (unsigned i = kept; i < pool->live; i++) {
+        struct reqctxi_seat *seat = reqctxi_row_pop(&pool->idle);
+        if (seat != NULL) {
+            reqctxi_seat_call(seat, NULL);
+        }
     }
 }
 
-reqctx_status reqctx_pool_submit_job(reqctx_pool *pool, const reqctx_job *order)
+reqctx_status reqctx_pool_resize(reqctx_pool *pool, unsigned workers)
 {
-    if (pool == NULL || order == NULL) {
+    if (pool == NULL) {
         return REQCTX_INVALID;
     }
-    struct reqctxi_job *job = NULL;
-    reqctx_status status = reqctxi_job_new(order, &job);
-    if (status == REQCTX_INVALID || status == REQCTX_ENTERED) {
-        return status;
+    if (reqctxi_is_forked(pool)) {
+        return REQCTX_STOPPED;
+    }
+    if (pool->config.stepped || workers <= pool->config.high_workers ||
+        workers > WORKER_LIMIT) {
+        return REQCTX_INVALID;
     }
     pthread_mutex_lock(&pool->lock);
-    if (status == REQCTX_OK) {
-        status = admit(pool, job);
+    unsigned before = pool->target;
+    reqctx_status status = REQCTX_STOPPED;
+    if (pool->state == REQCTXI_RUNNING) {
+        pool->target = workers;
+        status = start_workers(pool, workers);
+        pool->target = status == REQCTX_OK ? workers : before;
     }
-    pool->refused += status != REQCTX_OK;
+    send_away(pool);
+    reqctxi_state_call_idle(pool);
     pthread_mutex_unlock(&pool->lock);
-    if (status != REQCTX_OK && job != NULL) {
-        reqctxi_job_discard(job);
-    }
     return status;
 }
 
-reqctx_status reqctx_pool_submit(reqctx_pool *pool, void (*run)(void *arg),
-                                 void *arg)
+reqctx_status reqctx_lane_new(reqctx_pool *pool, unsigned limit,
+                              reqctx_lane **out_lane)
 {
-    return reqctx_pool_submit_job(pool, &(reqctx_job){.run = run, .arg = arg});
+    if (pool == NULL || limit == 0 || out_lane == NULL) {
+        return REQCTX_INVALID;
+    }
+    if (reqctxi_is_forked(pool)) {
+        return REQCTX_STOPPED;
+    }
+    reqctx_lane *block = reqctx_alloc(sizeof(*block));
+    if (block == NULL) {
+        return REQCTX_NOMEM;
+    }
+    pthread_mutex_lock(&pool->lock);
+    reqctxi_lane_give(&pool->queue, block);
+    *out_lane = reqctxi_lane_take(&pool->queue, limit);
+    pthread_mutex_unlock(&pool->lock);
+    return REQCTX_OK;
 }
 
-reqctx_status reqctx_pool_submit_in(reqctx_pool *pool, reqctx *ctx,
-                                    void (*run)(void *arg), void *arg)
+void reqctx_lane_drop(reqctx_lane *lane)
 {
-    return reqctx_pool_submit_job(
-        pool,
-        &(reqctx_job){.run = run, .arg = arg, .in = true, .context = ctx});
+    if (lane != NULL && !reqctxi_is_forked(lane->pool)) {
+        reqctx_pool *pool = lane->pool;
+        pthread_mutex_lock(&pool->lock);
+        reqctxi_lane_unpin(&pool->queue, lane);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
+/* The calling worker, if it runs a job; its pool is locked then. */
+static struct reqctxi_worker *lock_worker(void)
+{
+    struct reqctxi_worker *worker = reqctxi_worker_here(NULL);
+    if (worker == NULL || reqctxi_is_forked(worker->pool)) {
+        return NULL;
+    }
+    pthread_mutex_lock(&worker->pool->lock);
+    if (worker->runs == NULL) {
+        pthread_mutex_unlock(&worker->pool->lock);
+        return NULL;
+    }
+    return worker;
+}
+
+void reqctx_pool_blocking_begin(void)
+{
+    struct reqctxi_worker *worker = lock_worker();
+    if (worker != NULL) {
+        reqctxi_state_block(worker->pool, worker);
+        pthread_mutex_unlock(&worker->pool->lock);
+    }
+}
+
+void reqctx_pool_blocking_end(void)
+{
+    struct reqctxi_worker *worker = lock_worker();
+    if (worker != NULL) {
+        if (worker->blocks > 0) {
+            reqctxi_state_unblock(worker->pool, worker);
+        }
+        pthread_mutex_unlock(&worker->pool->lock);
+    }
 }
 
 reqctx_status reqctx_pool_step(reqctx_pool *pool)
 {
-    if (pool == NULL || !pool->stepped) {
-        return REQCTX_INVALID;
-    }
-    if (reqctxi_duty_jobs() >= DEPTH_LIMIT) {
-        return REQCTX_TOO_DEEP;
-    }
-    pthread_mutex_lock(&pool->lock);
-    struct reqctxi_job *job = reqctxi_state_take(pool);
-    bool is_empty = job == NULL;
-    if (!is_empty) {
-        reqctxi_state_end(pool, job, 0);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return is_empty ? REQCTX_EMPTY : REQCTX_OK;
-}
-
-reqctx_status reqctx_pool_read_stats(reqctx_pool *pool,
-                                     reqctx_pool_stats *out_stats)
-{
-    if (pool == NULL || out_stats == NULL) {
-        return REQCTX_INVALID;
-    }
-    pthread_mutex_lock(&pool->lock);
-    *out_stats =
-        (reqctx_pool_stats){.accepted = pool->accepted,
-                            .refused = pool->refused,
-                            .run = pool->run,
-                            .dropped = pool->dropped,
-                            .left_entered = pool->left_entered,
-                            .waiting = reqctxi_queue_count(&pool->waiting),
-                            .running = pool->running,
-                            .workers = pool->worker_count};
-    pthread_mutex_unlock(&pool->lock);
-    return REQCTX_OK;
-}
-
-/* The first drain joins the workers; the others wait for that. With the lock
- * held. */
-static void end_workers(reqctx_pool *pool, struct reqctxi_seat *seat,
-                        bool is_first)
-{
-    if (is_first) {
-        pthread_mutex_unlock(&pool->lock);
-        reqctxi_workers_join(pool);
-        pthread_mutex_lock(&pool->lock);
-        pool->state = REQCTXI_JOINED;
-        reqctxi_row_call_all(&pool->drainers);
-    } else if (pool->state != REQCTXI_JOINED) {
-        reqctxi_row_push_back(&pool->drainers, seat);
-        reqctxi_seat_wait(seat, &pool->lock);
-    }
-}
-
-reqctx_status reqctx_pool_drain(reqctx_pool *pool)
-{
     if (pool == NULL) {
         return REQCTX_INVALID;
     }
-    if (reqctxi_duty_is_to(pool)) {
-        return REQCTX_IN_JOB;
+    if (reqctxi_is_forked(pool)) {
+        return REQCTX_STOPPED;
     }
-    struct reqctxi_seat seat = REQCTXI_SEAT;
-    pthread_mutex_lock(&pool->lock);
-    bool is_first = reqctxi_state_close(pool);
-    if (pool->stepped) {
-        reqctxi_serve(pool, &seat);
-    } else {
-        end_workers(pool, &seat, is_first);
+    if (!pool->config.stepped) {
+        return REQCTX_INVALID;
     }
-    pthread_mutex_unlock(&pool->lock);
-    reqctxi_seat_end(&seat);
-    return REQCTX_OK;
-}
-
-reqctx_status reqctx_pool_free(reqctx_pool *pool)
-{
-    if (pool == NULL) {
-        return REQCTX_OK;
-    }
-    reqctx_status status = reqctx_pool_drain(pool);
+    reqctx_status status = reqctxi_worker_has_stack();
     if (status != REQCTX_OK) {
         return status;
     }
-    for (unsigned i = 0; i < pool->worker_count; i++) {
-        reqctxi_seat_end(&pool->workers[i].seat);
+    int64_t now_ns = reqctx_now_ns();
+    pthread_mutex_lock(&pool->lock);
+    reqctxi_state_ripen(pool, now_ns);
+    struct reqctxi_job *job = reqctxi_state_take(pool, NULL);
+    bool is_empty = job == NULL;
+    if (!is_empty) {
+        reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
     }
-    pthread_mutex_destroy(&pool->lock);
-    reqctx_free(pool);
-    return REQCTX_OK;
+    while (reqctxi_timer_tell_water(pool)) {
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return is_empty ? REQCTX_EMPTY : REQCTX_OK;
 }

@@ -2,132 +2,331 @@
 
 #include <assert.h>
 
+/* Blocks that are kept for the next jobs. */
+enum { SPARE_MAX = 4096 };
+
+size_t reqctxi_state_waiting(const reqctx_pool *pool)
+{
+    return pool->queue.count + pool->delays.count;
+}
+
+static bool high_only(const reqctx_pool *pool)
+{
+    return pool->ordinary + pool->config.high_workers >= pool->target;
+}
+
+/* Whether a worker may take a job now. */
+static bool may_begin(const reqctx_pool *pool)
+{
+    return pool->active < pool->target &&
+           reqctxi_queue_has(&pool->queue, high_only(pool));
+}
+
 /* What state.h says holds between any two changes. */
 static void check(const reqctx_pool *pool)
 {
-    size_t waiting = reqctxi_queue_count(&pool->waiting);
-    assert(pool->accepted ==
-           pool->run + pool->dropped + waiting + pool->running);
-    assert(pool->queue_capacity == 0 || waiting <= pool->queue_capacity ||
-           waiting - pool->queue_capacity <= pool->free);
-    assert(pool->idle.first == NULL || waiting == 0 || pool->has_called);
-    assert(pool->room.first == NULL ||
-           (pool->state == REQCTXI_RUNNING && reqctxi_state_is_full(pool)));
+    if (reqctxi_is_forked(pool)) {
+        return;
+    }
+    uint64_t dropped = 0;
+    for (int i = 0; i < REQCTX_DROP_REASONS; i++) {
+        dropped += pool->dropped_for[i];
+    }
+    size_t waiting = reqctxi_state_waiting(pool);
+    assert(pool->accepted == pool->run + dropped + waiting + pool->running);
+    assert(pool->idle.first == NULL || pool->has_called || !may_begin(pool));
+    assert(pool->room.first == NULL || pool->state == REQCTXI_RUNNING);
+    assert(pool->active <= pool->live && pool->ordinary <= pool->active);
     assert(pool->state < REQCTXI_STOPPED ||
            (waiting == 0 && pool->running == 0 && pool->idle.first == NULL));
-    (void)pool;
+    (void)dropped;
     (void)waiting;
 }
 
-bool reqctxi_state_is_full(const reqctx_pool *pool)
+static bool is_over(size_t count, size_t capacity, size_t free)
 {
-    size_t waiting = reqctxi_queue_count(&pool->waiting);
-    return pool->queue_capacity != 0 && waiting >= pool->queue_capacity &&
-           waiting - pool->queue_capacity >= pool->free;
+    return capacity != 0 && count >= capacity && count - capacity >= free;
 }
 
-/* Calls an idle thread if there is a job for it and none was called. */
-static void call_idle(reqctx_pool *pool)
+bool reqctxi_state_is_full(const reqctx_pool *pool,
+                           const struct reqctx_lane *lane)
 {
-    if (pool->has_called || reqctxi_queue_count(&pool->waiting) == 0) {
+    return is_over(reqctxi_state_waiting(pool), pool->config.queue_capacity,
+                   pool->free) ||
+           is_over(lane->count, pool->config.lane_capacity, pool->free);
+}
+
+unsigned reqctxi_state_allowed(const reqctx_pool *pool)
+{
+    unsigned spare = pool->config.spare_workers;
+    return pool->target + (pool->blocked < spare ? pool->blocked : spare);
+}
+
+void reqctxi_state_call_timer(reqctx_pool *pool)
+{
+    pool->timer.is_wanted = true;
+    reqctxi_row_call_all(&pool->timer.row);
+}
+
+bool reqctxi_state_needs_worker(const reqctx_pool *pool)
+{
+    return may_begin(pool) && !pool->has_called && pool->idle.first == NULL &&
+           pool->live < reqctxi_state_allowed(pool);
+}
+
+void reqctxi_state_call_idle(reqctx_pool *pool)
+{
+    if (pool->has_called || !may_begin(pool)) {
         return;
     }
     struct reqctxi_seat *seat = reqctxi_row_pop(&pool->idle);
     if (seat != NULL) {
         pool->has_called = true;
         reqctxi_seat_call(seat, NULL);
+    } else if (!pool->timer.wants_worker && reqctxi_state_needs_worker(pool)) {
+        pool->timer.wants_worker = true;
+        reqctxi_state_call_timer(pool);
     }
 }
 
-void reqctxi_state_add_idle(reqctx_pool *pool, struct reqctxi_seat *seat)
+/* Notes that the water has crossed a mark. */
+static void note_water(reqctx_pool *pool)
 {
-    pool->free++;
-    reqctxi_row_push_front(&pool->idle, seat);
+    size_t waiting = reqctxi_state_waiting(pool);
+    struct reqctxi_timer *timer = &pool->timer;
+    bool is_high = timer->is_high ? waiting > pool->config.low_water
+                                  : waiting >= pool->config.high_water;
+    if (pool->config.high_water != 0 && is_high != timer->is_high) {
+        timer->is_high = is_high;
+        reqctxi_state_call_timer(pool);
+    }
+}
+
+static void add_to_group(struct reqctx_group *group, struct reqctxi_job *job)
+{
+    if (group == NULL) {
+        return;
+    }
+    group->live++;
+    job->group_next = NULL;
+    job->group_prev = group->last;
+    if (group->last != NULL) {
+        group->last->group_next = job;
+    } else {
+        group->first = job;
+    }
+    group->last = job;
+}
+
+/* The job has begun. */
+static void take_from_group(struct reqctx_group *group, struct reqctxi_job *job)
+{
+    if (group == NULL) {
+        return;
+    }
+    if (job->group_prev != NULL) {
+        job->group_prev->group_next = job->group_next;
+    } else {
+        group->first = job->group_next;
+    }
+    if (job->group_next != NULL) {
+        job->group_next->group_prev = job->group_prev;
+    } else {
+        group->last = job->group_prev;
+    }
+}
+
+static void set_state(struct reqctxi_job *job, enum reqctxi_job_state state)
+{
+    /* Relaxed: only ENDED says anything to who looks without the lock. */
+    __atomic_store_n(&job->state, (uint8_t)state, __ATOMIC_RELAXED);
+}
+
+static void enqueue(reqctx_pool *pool, struct reqctxi_job *job)
+{
+    set_state(job, REQCTXI_QUEUED);
+    reqctxi_queue_push(&pool->queue, job);
+    reqctxi_state_call_idle(pool);
+}
+
+void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job,
+                          bool is_delayed)
+{
+    pool->accepted++;
+    add_to_group(job->group, job);
+    if (is_delayed) {
+        set_state(job, REQCTXI_DELAYED);
+        reqctxi_delay_add(&pool->delays, job);
+        if (pool->delays.first == job) {
+            reqctxi_state_call_timer(pool);
+        }
+    } else {
+        enqueue(pool, job);
+    }
+    note_water(pool);
     check(pool);
 }
 
-void reqctxi_state_sleep(reqctx_pool *pool, struct reqctxi_seat *seat)
-{
-    reqctxi_seat_wait(seat, &pool->lock);
-    pool->free--;
-    pool->has_called = false;
-}
-
-void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job)
-{
-    pool->accepted++;
-    reqctxi_queue_push(&pool->waiting, job);
-    call_idle(pool);
-    check(pool);
-}
-
-void reqctxi_state_run_now(reqctx_pool *pool, struct reqctxi_job *job)
+void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job)
 {
     pool->accepted++;
     pool->running++;
-    reqctxi_state_end(pool, job, 0);
+    if (job->group != NULL) {
+        job->group->live++;
+    }
+    set_state(job, REQCTXI_TAKEN);
+    reqctxi_queue_begin(&pool->queue, job->lane);
 }
 
-/* Accepts the job of the submitter that has waited longest for room. */
-static void admit_next(reqctx_pool *pool)
+/* Accepts the jobs of submitters for which there is room now. */
+static void admit_waiting(reqctx_pool *pool)
 {
-    struct reqctxi_seat *seat = reqctxi_row_pop(&pool->room);
-    if (seat != NULL) {
-        struct reqctxi_job *job = seat->job;
-        reqctxi_state_accept(pool, job);
-        reqctxi_seat_call(seat, job);
+    struct reqctxi_seat *seat = pool->room.first;
+    while (seat != NULL) {
+        struct reqctxi_seat *next = seat->next;
+        if (!reqctxi_state_is_full(pool, seat->job->lane)) {
+            struct reqctxi_job *job = seat->job;
+            reqctxi_row_remove(&pool->room, seat);
+            reqctxi_state_accept(pool, job, job->is_delayed);
+            reqctxi_seat_call(seat, job);
+        }
+        seat = next;
     }
 }
 
-struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool)
+/* A job has been taken, from wherever it was. */
+static struct reqctxi_job *taken(reqctx_pool *pool, struct reqctxi_job *job)
 {
-    struct reqctxi_job *job = reqctxi_queue_pop(&pool->waiting);
-    if (job == NULL) {
-        return NULL;
-    }
     pool->running++;
-    if (!reqctxi_state_is_full(pool)) {
-        admit_next(pool);
+    set_state(job, REQCTXI_TAKEN);
+    take_from_group(job->group, job);
+    if (pool->room.first != NULL) {
+        admit_waiting(pool);
     }
-    call_idle(pool);
+    note_water(pool);
+    reqctxi_state_call_idle(pool);
     check(pool);
     return job;
 }
 
-/* Stops the pool if it drains and the last job has ended. */
-static void settle(reqctx_pool *pool)
+/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
+ * generators", 2014. */
+static uint64_t next_random(uint64_t *seed)
 {
-    if (pool->state == REQCTXI_DRAINING && pool->running == 0 &&
-        reqctxi_queue_count(&pool->waiting) == 0) {
+    uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
+                                       struct reqctxi_worker *worker)
+{
+    struct reqctxi_job *job = NULL;
+    if (worker == NULL) {
+        job =
+            pool->config.seed != 0
+                ? reqctxi_queue_pop_any(&pool->queue, next_random(&pool->seed))
+                : reqctxi_queue_pop(&pool->queue, false);
+    } else if (pool->active < pool->target) {
+        job = reqctxi_queue_pop(&pool->queue, high_only(pool));
+        if (job != NULL) {
+            worker->is_ordinary = job->level != 0;
+            pool->active++;
+            pool->ordinary += worker->is_ordinary;
+        }
+    }
+    return job != NULL ? taken(pool, job) : NULL;
+}
+
+void reqctxi_state_rest(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    pool->active--;
+    pool->ordinary -= worker->is_ordinary;
+}
+
+void reqctxi_state_block(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    if (worker->blocks++ == 0) {
+        reqctxi_state_rest(pool, worker);
+        pool->blocked++;
+        reqctxi_state_call_idle(pool);
+    }
+}
+
+void reqctxi_state_unblock(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    if (--worker->blocks == 0) {
+        pool->blocked--;
+        pool->active++;
+        pool->ordinary += worker->is_ordinary;
+    }
+}
+
+void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job)
+{
+    if (job->state == REQCTXI_DELAYED) {
+        reqctxi_delay_remove(&pool->delays, job);
+    } else {
+        reqctxi_queue_remove(&pool->queue, job);
+    }
+    reqctxi_queue_begin(&pool->queue, job->lane);
+    taken(pool, job);
+}
+
+void reqctxi_state_ripen(reqctx_pool *pool, int64_t now_ns)
+{
+    struct reqctxi_job *job = pool->delays.first;
+    if (job == NULL || job->since_ns > now_ns) {
+        return;
+    }
+    while (job != NULL && job->since_ns <= now_ns) {
+        reqctxi_delay_remove(&pool->delays, job);
+        enqueue(pool, job);
+        job = pool->delays.first;
+    }
+    reqctxi_row_call_all(&pool->helpers);
+    check(pool);
+}
+
+void reqctxi_state_settle(reqctx_pool *pool)
+{
+    reqctxi_state_call_idle(pool);
+    if ((pool->state == REQCTXI_DRAINING || pool->state == REQCTXI_CLOSED) &&
+        pool->running == 0 && reqctxi_state_waiting(pool) == 0) {
         pool->state = REQCTXI_STOPPED;
         reqctxi_row_call_all(&pool->idle);
+        reqctxi_row_call_all(&pool->drainers);
     }
     check(pool);
 }
 
-void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
-                       reqctx_drop_reason reason)
+void reqctxi_state_close(reqctx_pool *pool, enum reqctxi_state state)
 {
-    pthread_mutex_unlock(&pool->lock);
-    struct reqctxi_ending ending = reqctxi_job_end(job, pool, reason);
-    pthread_mutex_lock(&pool->lock);
-    pool->running--;
-    if (ending.reason == 0) {
-        pool->run++;
-    } else {
-        pool->dropped++;
+    if (pool->state < state) {
+        pool->state = state;
+        reqctxi_row_call_all(&pool->room);
+        reqctxi_state_settle(pool);
     }
-    pool->left_entered += ending.left_entered;
-    settle(pool);
 }
 
-bool reqctxi_state_close(reqctx_pool *pool)
+void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block)
 {
-    if (pool->state != REQCTXI_RUNNING) {
-        return false;
+    if (pool->spare_count < SPARE_MAX) {
+        block->next = pool->spare;
+        pool->spare = block;
+        pool->spare_count++;
+    } else {
+        block->next = pool->dead;
+        pool->dead = block;
     }
-    pool->state = REQCTXI_DRAINING;
-    reqctxi_row_call_all(&pool->room);
-    settle(pool);
-    return true;
+}
+
+void reqctxi_free_blocks(struct reqctxi_job *blocks)
+{
+    while (blocks != NULL) {
+        struct reqctxi_job *next = blocks->next;
+        reqctx_free(blocks);
+        blocks = next;
+    }
 }

@@ -1,126 +1,258 @@
 /*
- * The state of a pool, and the only ways in which it changes. May use queue.h,
- * job.h and the workers' struct; used by worker.c and pool.c.
+ * The state of a pool, and the only ways in which it changes. May use lane.h,
+ * delay.h, seat.h and the structs of workers and groups; used by all of pool
+ * but the rooms that those are.
  *
  * STATES
  *
  *     RUNNING    anybody may submit
  *     DRAINING   only who has a duty to the pool may submit (job.h)
+ *     CLOSED     nobody; what has not begun is being handed back
  *     STOPPED    nobody; no job waits and none is running; workers leave
- *     JOINED     the workers have left
+ *     JOINED     the pool's threads have left
  *
- *     RUNNING -> DRAINING    the first drain (reqctxi_state_close)
- *     DRAINING -> STOPPED    who ends the last job, or that drain if there
- *                            is none; nobody is left who could submit one:
- *                            a job that submits is still running
- *     STOPPED -> JOINED      the first drain, when it has joined them all;
- *                            a stepped pool has none and stays STOPPED
+ *     RUNNING -> DRAINING            the first drain
+ *     RUNNING, DRAINING -> CLOSED    a drain_until whose time has come
+ *     DRAINING, CLOSED -> STOPPED    who ends the last job, or that drain if
+ *                                    there is none; nobody is left who could
+ *                                    submit one: a job that submits is still
+ *                                    running
+ *     STOPPED -> JOINED              one of the drains, when it has joined
+ *                                    all threads; a stepped pool has none
  *
  * JOBS
  *
  *     accepted == run + dropped + waiting + running
+ *     waiting  == queue.count + delays.count
  *
- * A job waits in the queue until somebody takes it to end it: from then on
- * it is running, also while it is dropped, until its context is dropped too.
+ * A job waits until somebody takes it to end it: from then on it is running,
+ * also while it is dropped, until its context is dropped, whoever waits for it
+ * is woken, and its done callbacks have returned.
+ *
+ * WORKERS
+ *
+ *     live     threads that have not decided to leave
+ *     active   of those, with a job and not blocked; ordinary: not a high one
+ *     blocked  of those, in a call or a wait that blocks
+ *
+ * A worker takes a job only while active < target, and one below high only
+ * while ordinary < target - high_workers. So a blocked one's place is free
+ * for others: idle ones, or spare ones, of which there are at most
+ * min(blocked, spare_workers) beyond target. Helping waits (job.h) do not
+ * count: who runs a job there has its place already.
  *
  * SLEEPERS
  *
  *     idle       who would run a job: workers, and those who drain a stepped
  *                pool. The last to come is the first to be called, and looks
  *                for itself what there is to do.
- *     room       submitters, first come first served. Who takes a job out of
- *                a full queue puts the first one's job in and calls it, so
- *                that nobody gets in between; at a drain all get NULL.
- *     drainers   drains but the first. Called at JOINED.
+ *     room       submitters, first come first served. Whoever takes a job out
+ *                puts in the first one's for which there is room now, and
+ *                calls it, so that nobody gets in between; at a drain all get
+ *                NULL.
+ *     helpers    workers that wait for something that they could not help to
+ *                run when they looked. Called, all, when that may have
+ *                changed: a time has come, a lane's job or an awaited one has
+ *                ended.
+ *     drainers   drains. Called at STOPPED, all, and at JOINED.
+ *     waiters of a job, of a group: other waits. Called at its end.
  *
  * Of the idle, one is called at a time, and when it has come and taken a job,
- * it calls the next if more jobs wait: a busy thread often takes the job
+ * it calls the next if more jobs may begin: a busy thread often takes the job
  * before the called one is awake, and to call more would be in vain.
  *
- *     a job waits, somebody is idle   =>  somebody was called
- *     the queue is full              <=>  waiting == queue_capacity + free:
- *                                         a job that is as good as taken
- *                                         needs no room
- *     room not empty                  =>  RUNNING and the queue is full
- *     STOPPED or JOINED               =>  no job waits, none is running,
- *                                         nobody is idle
+ *     a job may begin, somebody is idle  =>  somebody was called
+ *     the queue is full                 <=>  waiting == queue_capacity + free:
+ *                                            a job that is as good as taken
+ *                                            needs no room
+ *     room not empty                     =>  RUNNING
+ *     STOPPED or JOINED                  =>  no job waits, none is running,
+ *                                            nobody is idle
  *
  * LOCKS
  *
- * One, pool->lock, guards every field that changes. It is never held while
- * user code runs, which includes the allocator and the drop of a context, and
- * no other lock is taken under it. Whoever sleeps is called under it, after
- * the change that it waits for: a sleeper's seat, which may lie on its stack,
- * is good until the caller unlocks.
+ * One, pool->lock, guards every field that changes, of lanes, futures and
+ * groups too. It is never held while user code runs, which includes the
+ * allocator, the clock and the drop of a context, and no other lock is taken
+ * under it. (The scopes' lock of lib may be held when this one is taken: by
+ * the poller of the timer. So nothing of cancel.h is called under this one.)
+ * Whoever sleeps is called under it, after the change that it waits for: a
+ * sleeper's seat, which may lie on its stack, is good until the caller
+ * unlocks.
  */
 #ifndef REQCTXI_STATE_H
 #define REQCTXI_STATE_H
 
-#include "pool/queue.h"
+#include <reqctx/cancel.h>
+#include <signal.h>
+
+#include "pool/delay.h"
+#include "pool/lane.h"
 #include "pool/seat.h"
 #include "pool/worker.h"
 
 enum reqctxi_state {
     REQCTXI_RUNNING,
     REQCTXI_DRAINING,
+    REQCTXI_CLOSED,
     REQCTXI_STOPPED,
     REQCTXI_JOINED
+};
+
+/* The thread for what has a time (timer.c). */
+struct reqctxi_timer {
+    pthread_t thread; /* of who made the pool, then of who joins */
+    bool is_started;
+    reqctx_poller poller;
+
+    /* Guarded by the pool's lock. */
+    struct reqctxi_seat seat;
+    struct reqctxi_row row; /* of that seat, while it sleeps */
+    bool is_wanted;         /* somebody called it, awake or not */
+    bool wants_worker;      /* there is work for one more */
+    bool is_high;           /* the water; was_high: as last told */
+    bool was_high;
+    bool ends;
 };
 
 struct reqctx_pool {
     pthread_mutex_t lock;
 
     /* Written by reqctx_pool_new, before anybody else knows the pool. */
-    bool stepped;
-    size_t queue_capacity; /* 0: no bound */
-    reqctx_pool_on_full on_full;
-    char name[16];         /* as much as a thread's name can show */
-    unsigned worker_count; /* that were started */
+    reqctx_pool_config config; /* name is the next one */
+    char name[16];             /* as much as a thread's name can show */
+    sigset_t signals;
+    unsigned generation; /* see reqctxi_is_forked */
 
     /* Guarded by lock. */
     enum reqctxi_state state;
-    struct reqctxi_queue waiting;
+    bool is_joining; /* a drain joins the threads */
+    struct reqctxi_queue queue;
+    struct reqctxi_delays delays;
     size_t running;
     uint64_t accepted;
     uint64_t refused;
     uint64_t run;
-    uint64_t dropped;
+    uint64_t dropped_for[REQCTX_DROP_REASONS];
     uint64_t left_entered;
+    reqctx_histogram *times; /* waited, ran; NULL: the pool does not measure */
+    uint64_t seed;
+
+    struct reqctxi_worker *workers;
+    struct reqctxi_worker *ended;
+    unsigned next_index;
+    unsigned target;
+    unsigned live;
+    unsigned active;
+    unsigned ordinary;
+    unsigned blocked;
+
     struct reqctxi_row idle;
     size_t free;     /* threads that are idle, or called and not yet here */
     bool has_called; /* one of them */
     struct reqctxi_row room;
+    struct reqctxi_row helpers;
     struct reqctxi_row drainers;
 
-    struct reqctxi_worker workers[]; /* each guards itself (worker.h) */
+    struct reqctxi_job *spare; /* blocks for plain jobs, linked by next */
+    size_t spare_count;
+    struct reqctxi_job *dead; /* blocks to be freed, outside of the lock */
+
+    struct reqctxi_timer timer;
 };
+
+/* A group: jobs that are waited for together (group.c). */
+struct reqctx_group {
+    reqctx_pool *pool;
+    reqctx_cancel *scope; /* NULL: it has none */
+
+    /* Guarded by the pool's lock. */
+    size_t live;               /* jobs that have not ended */
+    struct reqctxi_job *first; /* of those, the ones that have not begun */
+    struct reqctxi_job *last;
+    bool has_failed;
+    reqctx_result failure; /* the first */
+    struct reqctxi_row waiters;
+};
+
+/* Whether the caller is in a child of fork(), and the pool its parent's. The
+ * pool's lock may be held for ever then: nothing else may be asked. */
+bool reqctxi_is_forked(const reqctx_pool *pool);
+
+/* The count of forks above this process; REQCTX_SYSTEM: it cannot be kept. */
+reqctx_status reqctxi_fork_generation(unsigned *out_generation);
+
+/* The bucket of a time in a histogram; 0 for one below 0 (insight.c). */
+size_t reqctxi_bucket_of(int64_t time_ns);
+
+/* Frees a pool without threads and jobs (pool.c). */
+void reqctxi_pool_free_memory(reqctx_pool *pool);
+
+/* Frees blocks that nobody holds. Without the lock. */
+void reqctxi_free_blocks(struct reqctxi_job *blocks);
 
 /*
  * All of these are called with the lock held.
  */
 
-bool reqctxi_state_is_full(const reqctx_pool *pool);
+size_t reqctxi_state_waiting(const reqctx_pool *pool);
 
-/* Accepts job, for the queue, full or not. */
-void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job);
+/* Whether there is no room for job, in the pool or in its lane. */
+bool reqctxi_state_is_full(const reqctx_pool *pool,
+                           const struct reqctx_lane *lane);
 
-/* Accepts job and runs it on the calling thread, unlocked meanwhile. */
-void reqctxi_state_run_now(reqctx_pool *pool, struct reqctxi_job *job);
+/* Accepts job, for its lane, full or not, or for its time. */
+void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job,
+                          bool is_delayed);
 
-/* Takes the job that has waited longest, for the calling thread to end, and
- * lets the next submitter in; NULL: none waits. */
-struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool);
+/* Accepts job as running, for the calling thread to end. */
+void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job);
 
-/* Ends a job that was taken or given (reqctxi_job_end), unlocked meanwhile. */
+/* Takes the job whose turn it is, for the calling thread, worker or not
+ * (NULL), to end; NULL: none may begin here. */
+struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
+                                       struct reqctxi_worker *worker);
+
+/* Takes a job that waits, wherever it is. */
+void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job);
+
+/* Ends a job that was taken, unlocked meanwhile (ending.c). A plain job's
+ * block is the pool's again then. */
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
 
-/* Makes seat's thread idle, which must then sleep until it is called, and
- * look for a job. */
-void reqctxi_state_add_idle(reqctx_pool *pool, struct reqctxi_seat *seat);
-void reqctxi_state_sleep(reqctx_pool *pool, struct reqctxi_seat *seat);
+/* A job that nobody has accepted goes: its block is the pool's. */
+void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block);
 
-/* The start of a drain. Whether it was the first. */
-bool reqctxi_state_close(reqctx_pool *pool);
+/* After a job has ended: calls who may go on, stops the pool if it drains and
+ * that was the last. */
+void reqctxi_state_settle(reqctx_pool *pool);
+
+/* Puts the delayed jobs whose time has come into their lanes; at INT64_MAX
+ * all. */
+void reqctxi_state_ripen(reqctx_pool *pool, int64_t now_ns);
+
+/* The calling worker's place is free for others, and no longer. */
+void reqctxi_state_block(reqctx_pool *pool, struct reqctxi_worker *worker);
+void reqctxi_state_unblock(reqctx_pool *pool, struct reqctxi_worker *worker);
+
+/* A worker has no job now. */
+void reqctxi_state_rest(reqctx_pool *pool, struct reqctxi_worker *worker);
+
+/* Calls an idle thread, if a job may begin and none was called; if none is
+ * idle and there may be more, has the timer start one. */
+void reqctxi_state_call_idle(reqctx_pool *pool);
+
+/* Whether that is so. */
+bool reqctxi_state_needs_worker(const reqctx_pool *pool);
+
+/* The workers that there may be now. */
+unsigned reqctxi_state_allowed(const reqctx_pool *pool);
+
+/* Has the timer look what there is to do. */
+void reqctxi_state_call_timer(reqctx_pool *pool);
+
+/* The start of a drain, or its end for jobs that have not begun. */
+void reqctxi_state_close(reqctx_pool *pool, enum reqctxi_state state);
 
 #endif

@@ -1,130 +1,261 @@
 #include "pool/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pool/state.h"
 
-void reqctxi_serve(reqctx_pool *pool, struct reqctxi_seat *seat)
+/* Spare workers linger so long. */
+#define LINGER_NS (10 * REQCTX_SECOND)
+
+enum {
+    RESERVE = 64 * 1024, /* of a stack, in bytes */
+    FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
+};
+
+static _Thread_local struct reqctxi_worker *here;
+
+/* Not inlined: the thread-local's address must not outlive a call of user
+ * code. */
+__attribute__((noinline)) struct reqctxi_worker *
+reqctxi_worker_here(const reqctx_pool *pool)
 {
+    __asm__ volatile("" ::: "memory");
+    return here != NULL && (pool == NULL || here->pool == pool) ? here : NULL;
+}
+
+static size_t reserve_of(const struct reqctxi_worker *worker)
+{
+    size_t wanted = worker->pool->config.stack_reserve;
+    size_t half = (size_t)(worker->stack_high - worker->stack_low) / 2;
+    wanted = wanted != 0 ? wanted : RESERVE;
+    return wanted < half ? wanted : half;
+}
+
+reqctx_status reqctxi_worker_has_stack(void)
+{
+    const struct reqctxi_worker *worker = reqctxi_worker_here(NULL);
+    if (worker == NULL) {
+        return reqctxi_duty_jobs() < FOREIGN_DEPTH ? REQCTX_OK
+                                                   : REQCTX_TOO_DEEP;
+    }
+    const char *at = __builtin_frame_address(0);
+    if (at < worker->stack_low || at >= worker->stack_high) {
+        return REQCTX_OTHER_STACK;
+    }
+    return (size_t)(at - worker->stack_low) >= reserve_of(worker)
+               ? REQCTX_OK
+               : REQCTX_TOO_DEEP;
+}
+
+/* Finds the stack that the calling thread has been given; its guard counts as
+ * its lowest part. If the system does not say, what is sure to be there:
+ * nothing. */
+static void find_stack(struct reqctxi_worker *worker)
+{
+    char *at = __builtin_frame_address(0);
+    worker->stack_low = at;
+    worker->stack_high = at + 1;
+    pthread_attr_t attr;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        void *low;
+        size_t size;
+        size_t guard;
+        if (pthread_attr_getstack(&attr, &low, &size) == 0 &&
+            pthread_attr_getguardsize(&attr, &guard) == 0) {
+            worker->stack_low = (char *)low + guard;
+            worker->stack_high = (char *)low + size;
+        }
+        pthread_attr_destroy(&attr);
+    }
+}
+
+/* How long a worker may idle. */
+static int64_t idle_ns(const reqctx_pool *pool)
+{
+    if (pool->config.idle_timeout_ns != 0) {
+        return pool->config.idle_timeout_ns;
+    }
+    return pool->config.spare_workers != 0 ? LINGER_NS : INT64_MAX;
+}
+
+/* Whether a worker should leave that has no job, for good or for now. */
+static bool is_superfluous(const reqctx_pool *pool, bool has_idled)
+{
+    if (pool->live > pool->target + pool->config.spare_workers) {
+        return true;
+    }
+    return has_idled && (pool->live > reqctxi_state_allowed(pool) ||
+                         (pool->config.idle_timeout_ns != 0 && pool->live > 1));
+}
+
+/* Sleeps until called, or until it has idled long enough: true. */
+static bool idle(reqctx_pool *pool, struct reqctxi_worker *worker,
+                 int64_t timeout_ns)
+{
+    bool was_called =
+        reqctxi_seat_wait_for(&worker->seat, &pool->lock, timeout_ns);
+    pool->free--;
+    if (was_called) {
+        pool->has_called = false;
+    } else {
+        reqctxi_row_remove(&pool->idle, &worker->seat);
+    }
+    return !was_called;
+}
+
+static void lie_down(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    pool->free++;
+    reqctxi_row_push_front(&pool->idle, &worker->seat);
+}
+
+/* Runs jobs until the pool stops or can do without this worker. */
+static void serve(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    bool has_idled = false;
     while (pool->state < REQCTXI_STOPPED) {
-        struct reqctxi_job *job = reqctxi_state_take(pool);
+        struct reqctxi_job *job = NULL;
+        if (pool->live <= pool->target + pool->config.spare_workers) {
+            job = reqctxi_state_take(pool, worker);
+        }
         if (job != NULL) {
-            reqctxi_state_end(pool, job, 0);
+            reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
+            reqctxi_state_rest(pool, worker);
+            has_idled = false;
+        } else if (is_superfluous(pool, has_idled)) {
+            return;
         } else {
-            reqctxi_state_add_idle(pool, seat);
-            reqctxi_state_sleep(pool, seat);
+            lie_down(pool, worker);
+            has_idled = idle(pool, worker, idle_ns(pool));
         }
     }
 }
 
-/* Names the calling thread NAME-INDEX. Where that is too long for a thread's
- * name, name is cut, not within a character of UTF-8, and index stays. */
-static void name_thread(const char *name, unsigned index)
+static void unlink_worker(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
-    char text[16];
-    char end[12];
-    int end_length = snprintf(end, sizeof(end), "-%u", index);
-    size_t length = strnlen(name, sizeof(text) - 1 - (size_t)end_length);
-    while (length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80) {
-        length--;
+    struct reqctxi_worker **at = &pool->workers;
+    while (*at != worker) {
+        at = &(*at)->next;
     }
-    snprintf(text, sizeof(text), "%.*s%s", (int)length, name, end);
-    pthread_setname_np(pthread_self(), text);
+    *at = worker->next;
 }
 
-/* A worker starts idle, where reqctxi_workers_start has put it. */
+/* From now on worker is of the ended ones; when the pool stops, whoever joins
+ * the workers finds it where it is. */
+static void leave(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    if (pool->state < REQCTXI_STOPPED) {
+        unlink_worker(pool, worker);
+        worker->next = pool->ended;
+        pool->ended = worker;
+        reqctxi_state_call_timer(pool);
+    }
+}
+
+void reqctxi_call_hook(void (*hook)(void *hook_arg), void *hook_arg)
+{
+    if (hook != NULL) {
+        reqctx_capture around = REQCTX_ZERO;
+        reqctx_capture_enter(&around);
+        hook(hook_arg);
+        reqctx_capture_leave(&around);
+        reqctx_capture_drop(&around);
+    }
+}
+
+/* A worker starts idle, where reqctxi_worker_start has put it. */
 static void *work(void *arg)
 {
     struct reqctxi_worker *worker = arg;
     reqctx_pool *pool = worker->pool;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    name_thread(pool->name, worker->index);
+    char suffix[12];
+    snprintf(suffix, sizeof(suffix), "-%u", worker->index);
+    reqctxi_thread_begin(pool, suffix);
     reqctxi_duty_begin(&worker->duty);
+    here = worker;
+    find_stack(worker);
+    reqctxi_call_hook(pool->config.on_start, pool->config.hook_arg);
     pthread_mutex_lock(&pool->lock);
-    reqctxi_state_sleep(pool, &worker->seat);
-    reqctxi_serve(pool, &worker->seat);
+    idle(pool, worker, INT64_MAX);
+    serve(pool, worker);
+    pool->live--;
+    reqctxi_state_call_idle(pool); /* it may have been called for a job */
+    pthread_mutex_unlock(&pool->lock);
+    reqctxi_call_hook(pool->config.on_stop, pool->config.hook_arg);
+    pthread_mutex_lock(&pool->lock);
+    leave(pool, worker);
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
-static reqctx_status status_of(int error)
+static reqctx_status new_worker(reqctx_pool *pool,
+                                struct reqctxi_worker **out_worker)
 {
-    if (error == 0) {
-        return REQCTX_OK;
+    struct reqctxi_worker *worker = reqctx_alloc(sizeof(*worker));
+    if (worker == NULL) {
+        return REQCTX_NOMEM;
     }
-    return error == EINVAL ? REQCTX_INVALID : REQCTX_SYSTEM;
-}
-
-static reqctx_status start_one(reqctx_pool *pool, const pthread_attr_t *attr)
-{
-    struct reqctxi_worker *worker = &pool->workers[pool->worker_count];
-    *worker = (struct reqctxi_worker){
-        .duty = {.pool = pool}, .pool = pool, .index = pool->worker_count};
+    *worker = (struct reqctxi_worker){.duty = {.pool = pool}, .pool = pool};
     if (!reqctxi_seat_init(&worker->seat)) {
+        reqctx_free(worker);
         return REQCTX_SYSTEM;
     }
-    int error = pthread_create(&worker->thread, attr, work, worker);
-    if (error != 0) {
-        reqctxi_seat_end(&worker->seat);
-        return status_of(error);
-    }
-    pool->worker_count++;
-    pthread_mutex_lock(&pool->lock);
-    reqctxi_state_add_idle(pool, &worker->seat);
-    pthread_mutex_unlock(&pool->lock);
+    *out_worker = worker;
     return REQCTX_OK;
 }
 
-/* With the program's signals blocked, for the threads inherit that. Faults of
- * their own are not the program's. */
-static reqctx_status start_all(reqctx_pool *pool, unsigned count,
-                               const pthread_attr_t *attr)
+static void free_worker(struct reqctxi_worker *worker)
 {
-    static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE,
-                                 SIGILL,  SIGTRAP, SIGSYS};
-    sigset_t signals;
-    sigset_t signals_before;
-    sigfillset(&signals);
-    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        sigdelset(&signals, faults[i]);
-    }
-    pthread_sigmask(SIG_BLOCK, &signals, &signals_before);
-    reqctx_status status = REQCTX_OK;
-    while (status == REQCTX_OK && pool->worker_count < count) {
-        status = start_one(pool, attr);
-    }
-    pthread_sigmask(SIG_SETMASK, &signals_before, NULL);
-    return status;
+    reqctxi_seat_end(&worker->seat);
+    reqctx_free(worker);
 }
 
-reqctx_status reqctxi_workers_start(reqctx_pool *pool, unsigned count,
-                                    size_t stack_size)
+/* The lock is held while the system makes the thread: so there never is a
+ * worker whose thread is not known. */
+reqctx_status reqctxi_worker_start(reqctx_pool *pool)
 {
-    if (stack_size == 0) {
-        return start_all(pool, count, NULL);
+    struct reqctxi_worker *worker;
+    pthread_mutex_unlock(&pool->lock);
+    reqctx_status status = new_worker(pool, &worker);
+    pthread_mutex_lock(&pool->lock);
+    if (status != REQCTX_OK) {
+        return status;
     }
-    pthread_attr_t attr;
-    if (pthread_attr_init(&attr) != 0) {
-        return REQCTX_SYSTEM;
+    status = REQCTX_STOPPED;
+    if (pool->state < REQCTXI_STOPPED) {
+        worker->index = pool->next_index;
+        status = reqctxi_thread_start(pool, work, worker, &worker->thread);
     }
-    reqctx_status status =
-        status_of(pthread_attr_setstacksize(&attr, stack_size));
-    if (status == REQCTX_OK) {
-        status = start_all(pool, count, &attr);
+    if (status != REQCTX_OK) {
+        pthread_mutex_unlock(&pool->lock);
+        free_worker(worker);
+        pthread_mutex_lock(&pool->lock);
+        return status;
     }
-    pthread_attr_destroy(&attr);
-    return status;
+    pool->next_index++;
+    pool->live++;
+    worker->next = pool->workers;
+    pool->workers = worker;
+    lie_down(pool, worker);
+    reqctxi_state_call_idle(pool);
+    return REQCTX_OK;
 }
 
-void reqctxi_workers_join(reqctx_pool *pool)
+void reqctxi_worker_join_ended(reqctx_pool *pool)
 {
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    for (unsigned i = 0; i < pool->worker_count; i++) {
-        pthread_join(pool->workers[i].thread, NULL);
+    struct reqctxi_worker *worker = pool->ended;
+    pool->ended = NULL;
+    if (worker == NULL) {
+        return;
     }
-    pthread_setcancelstate(cancel_state, NULL);
+    pthread_mutex_unlock(&pool->lock);
+    while (worker != NULL) {
+        struct reqctxi_worker *next = worker->next;
+        reqctxi_thread_join(worker->thread);
+        free_worker(worker);
+        worker = next;
+    }
+    pthread_mutex_lock(&pool->lock);
 }

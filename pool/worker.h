@@ -1,5 +1,9 @@
 /*
- * The threads of a pool. worker.c may use state.h; used by pool.c.
+ * The threads that run jobs. worker.c may use state.h; used by state.c, the
+ * waits and pool.c.
+ *
+ * A worker is one of the pool's `workers` from before its thread starts until
+ * that decides to leave, then of its `ended`, until somebody joins it.
  */
 #ifndef REQCTXI_WORKER_H
 #define REQCTXI_WORKER_H
@@ -8,28 +12,60 @@
 #include "pool/seat.h"
 
 struct reqctxi_worker {
-    struct reqctxi_seat seat; /* guarded by the pool's lock */
-    struct reqctxi_duty duty; /* the worker's own */
-    reqctx_pool *pool;        /* this and index are set before it starts */
+    struct reqctxi_worker *next; /* of the pool's list */
+    reqctx_pool *pool;           /* this and index are set before it starts */
     unsigned index;
-    pthread_t thread; /* of who made the pool, then of who joins */
+    pthread_t thread; /* of who started it, then of who joins */
+
+    /* The thread's own. */
+    struct reqctxi_duty duty;
+    char *stack_low; /* the usable part of its stack; high is above it */
+    char *stack_high;
+
+    /* Guarded by the pool's lock. */
+    struct reqctxi_seat seat;
+    struct reqctxi_job *runs; /* its innermost job; NULL: none */
+    bool is_ordinary;         /* its outermost job is not a high one */
+    unsigned blocks;          /* calls and waits that block, nested */
 };
 
+/* The calling thread, if it is a worker of pool, or of any (NULL); or NULL. */
+struct reqctxi_worker *reqctxi_worker_here(const reqctx_pool *pool);
+
 /*
- * Starts threads until pool->worker_count is count, each an idle one of the
- * pool, which nobody else knows yet.
+ * Starts one more worker, idle from the start, whatever the pool's target.
+ * With the lock held, which it lets go meanwhile.
  *
- * Errors: REQCTX_INVALID: the stack size. REQCTX_SYSTEM. The workers that
- *         were started run, and wait in pool->idle.
+ * Errors: REQCTX_INVALID: the stack size. REQCTX_NOMEM, REQCTX_SYSTEM.
  */
-reqctx_status reqctxi_workers_start(reqctx_pool *pool, unsigned count,
-                                    size_t stack_size);
+reqctx_status reqctxi_worker_start(reqctx_pool *pool);
 
-/* Waits until all have left, which a pool that drains makes them do. */
-void reqctxi_workers_join(reqctx_pool *pool);
+/* Joins and frees those that have ended. With the lock held, which it lets go
+ * meanwhile. */
+void reqctxi_worker_join_ended(reqctx_pool *pool);
 
-/* Runs the pool's jobs, sleeping in seat while there is none, until the pool
- * stops. With the lock held. */
-void reqctxi_serve(reqctx_pool *pool, struct reqctxi_seat *seat);
+/* What others may see of it, its context held (insight.c). With the lock
+ * held. */
+void reqctxi_worker_read(const struct reqctxi_worker *worker,
+                         reqctx_worker_info *out_info);
+
+/* Whether one more job may run on the calling thread's stack: REQCTX_OK,
+ * TOO_DEEP, or OTHER_STACK: a worker that is not on its own. */
+reqctx_status reqctxi_worker_has_stack(void);
+
+/* The calling thread as one of pool: name, signals and cancellation; for the
+ * timer's thread too. */
+void reqctxi_thread_begin(reqctx_pool *pool, const char *suffix);
+
+/* pthread_create with the pool's attributes and signals. */
+reqctx_status reqctxi_thread_start(reqctx_pool *pool,
+                                   void *(*function)(void *arg), void *arg,
+                                   pthread_t *out_thread);
+
+/* pthread_join; no cancellation point. */
+void reqctxi_thread_join(pthread_t thread);
+
+/* Calls a hook of the pool, which may be NULL, in an empty context. */
+void reqctxi_call_hook(void (*hook)(void *hook_arg), void *hook_arg);
 
 #endif

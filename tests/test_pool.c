@@ -250,7 +250,8 @@ static void a_job_s_label_is_its_thread_s_while_it_runs(void **state)
     struct seen labelled = {.runs = 0};
     struct seen bare = {.label = "?"};
     assert_ok(reqctx_pool_submit_job(
-        pool, &(reqctx_job){.run = see, .arg = &labelled, .label = "see it"}));
+        pool, &(reqctx_job){.run = see, .arg = &labelled, .label = "see it"},
+        NULL));
     assert_ok(reqctx_pool_submit(pool, see, &bare));
     assert_null(reqctx_pool_job_label());
     assert_ok(reqctx_pool_drain(pool));
@@ -273,10 +274,10 @@ static void a_bad_job_is_refused_and_not_counted(void **state)
         {.run = see, .reserved = {[7] = 1}},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_status(reqctx_pool_submit_job(pool, &bad[i]), INVALID);
+        assert_status(reqctx_pool_submit_job(pool, &bad[i], NULL), INVALID);
     }
-    assert_status(reqctx_pool_submit_job(NULL, &good), INVALID);
-    assert_status(reqctx_pool_submit_job(pool, NULL), INVALID);
+    assert_status(reqctx_pool_submit_job(NULL, &good, NULL), INVALID);
+    assert_status(reqctx_pool_submit_job(pool, NULL, NULL), INVALID);
     assert_status(reqctx_pool_submit(NULL, see, NULL), INVALID);
     assert_status(reqctx_pool_submit(pool, NULL, NULL), INVALID);
     assert_status(reqctx_pool_submit_in(NULL, ctx, see, NULL), INVALID);

@@ -17,7 +17,7 @@ static reqctx_pool *roomy_pool(void)
 static reqctx_status submit_seen(reqctx_pool *pool, struct seen *seen)
 {
     return reqctx_pool_submit_job(
-        pool, &(reqctx_job){.run = see, .drop = see_drop, .arg = seen});
+        pool, &(reqctx_job){.run = see, .drop = see_drop, .arg = seen}, NULL);
 }
 
 static void submit_inside(reqctx_pool *pool, reqctx_cancel *scope,

@@ -166,13 +166,13 @@ static void a_pool_is_made_whole_or_not_at_all(void **state)
     (void)state;
     for (unsigned workers = 1; workers <= 6; workers++) {
         reqctx_pool_config config = {.workers = workers};
-        /* The lock, and for each worker a condition, with its attributes and
-         * clock, and a thread. */
-        assert_int_equal(sweep_calls(config, false), 1 + 4 * workers);
-        assert_int_equal(sweep_calls(config, true), 1 + 4 * workers);
+        /* The lock, and for each worker and the timer a condition, with its
+         * attributes and clock, and a thread, perhaps with attributes. */
+        assert_int_equal(sweep_calls(config, false), 1 + 4 * (workers + 1));
+        assert_int_equal(sweep_calls(config, true), 1 + 4 * (workers + 1));
         config.stack_size = 1 << 20;
-        assert_int_equal(sweep_calls(config, false), 3 + 4 * workers);
-        assert_int_equal(sweep_calls(config, true), 3 + 4 * workers);
+        assert_int_equal(sweep_calls(config, false), 1 + 6 * (workers + 1));
+        assert_int_equal(sweep_calls(config, true), 1 + 6 * (workers + 1));
     }
     assert_int_equal(sweep_calls((reqctx_pool_config){.stepped = true}, false),
                      1);
@@ -230,7 +230,7 @@ static void submit(struct scenario *scenario, void (*run)(void *arg))
 {
     reqctx_status status = reqctx_pool_submit_job(
         scenario->pool,
-        &(reqctx_job){.run = run, .drop = drop, .arg = scenario});
+        &(reqctx_job){.run = run, .drop = drop, .arg = scenario}, NULL);
     must(status == REQCTX_OK || status == REQCTX_NOMEM);
     atomic_fetch_add(
         status == REQCTX_OK ? &scenario->accepted : &scenario->refused, 1);

@@ -19,8 +19,8 @@ static void as_many_wait_as_the_capacity_says(void **state)
         assert_ok(reqctx_pool_submit(pool, count_run, &runs));
     }
     size_t live = heap_live();
-    assert_status(reqctx_pool_submit_job(pool, &never_job), FULL);
-    assert_status(reqctx_pool_submit_job(pool, &never_job), FULL);
+    assert_status(reqctx_pool_submit_job(pool, &never_job, NULL), FULL);
+    assert_status(reqctx_pool_submit_job(pool, &never_job, NULL), FULL);
     assert_int_equal(heap_live(), live);
     assert_int_equal(stats_of(pool).waiting, 3);
     assert_int_equal(stats_of(pool).refused, 2);
@@ -127,16 +127,28 @@ static void submit_one_and_deeper(void *arg)
     submit_deeper(nest);
 }
 
-static void a_worker_s_job_is_one_of_the_64(void **state)
+/* How many jobs run on top of each other on a worker with such a stack. */
+static int depth_on(size_t stack_size)
 {
-    (void)state;
-    reqctx_pool *pool = pool_of((reqctx_pool_config){
-        .workers = 1, .queue_capacity = 1, .on_full = REQCTX_POOL_WAIT});
+    reqctx_pool *pool =
+        pool_of((reqctx_pool_config){.workers = 1,
+                                     .queue_capacity = 1,
+                                     .on_full = REQCTX_POOL_WAIT,
+                                     .stack_size = stack_size});
     struct nest nest = {.pool = pool};
     assert_ok(reqctx_pool_submit(pool, submit_one_and_deeper, &nest));
     free_pool(pool);
-    assert_int_equal(nest.deep, 64);
     assert_int_equal(nest.refused, 1);
+    return nest.deep;
+}
+
+static void a_worker_s_jobs_nest_as_deep_as_its_stack(void **state)
+{
+    (void)state;
+    int shallow = depth_on(256 * 1024);
+    int deep = depth_on(4 * 1024 * 1024);
+    assert_true(shallow > 10);
+    assert_true(deep > 10 * shallow);
 }
 
 static void jobs_of_other_pools_count_as_deep(void **state)
@@ -171,11 +183,12 @@ static void the_oldest_is_dropped_in_its_context(void **state)
     for (int i = 0; i < 4; i++) {
         seen[i] = (struct seen){.pool = pool};
         REQCTX_WITH(ticket, tickets[i]) {
-            assert_ok(reqctx_pool_submit_job(
-                pool, &(reqctx_job){.run = see,
-                                    .drop = see_drop,
-                                    .arg = &seen[i],
-                                    .label = tickets[i]}));
+            assert_ok(reqctx_pool_submit_job(pool,
+                                             &(reqctx_job){.run = see,
+                                                           .drop = see_drop,
+                                                           .arg = &seen[i],
+                                                           .label = tickets[i]},
+                                             NULL));
             assert_string_equal(ticket_get(), tickets[i]);
         }
     }
@@ -229,9 +242,10 @@ static void what_a_drop_leaves_entered_is_exited_and_counted(void **state)
     atomic_int runs = 0;
     reqctx *ctx;
     assert_ok(reqctx_new(&ctx));
-    assert_ok(reqctx_pool_submit_job(pool, &(reqctx_job){.run = never_job.run,
-                                                         .drop = enter_and_stay,
-                                                         .arg = ctx}));
+    assert_ok(reqctx_pool_submit_job(
+        pool,
+        &(reqctx_job){.run = never_job.run, .drop = enter_and_stay, .arg = ctx},
+        NULL));
     assert_ok(reqctx_pool_submit(pool, count_run, &runs));
     assert_int_equal(stats_of(pool).left_entered, 1);
     assert_status(reqctx_exit(ctx), NOT_ENTERED);
@@ -252,7 +266,7 @@ static void submit_again(void *arg, reqctx_drop_reason reason)
     nest->deep++;
     reqctx_status status = reqctx_pool_submit_job(
         nest->pool,
-        &(reqctx_job){.run = nothing, .drop = submit_again, .arg = nest});
+        &(reqctx_job){.run = nothing, .drop = submit_again, .arg = nest}, NULL);
     if (status == REQCTX_TOO_DEEP) {
         nest->refused++;
     } else {
@@ -268,8 +282,8 @@ static void drops_that_submit_again_end_at_64(void **state)
     struct nest nest = {.pool = pool};
     const reqctx_job again = {
         .run = never_job.run, .drop = submit_again, .arg = &nest};
-    assert_ok(reqctx_pool_submit_job(pool, &again));
-    assert_ok(reqctx_pool_submit_job(pool, &again));
+    assert_ok(reqctx_pool_submit_job(pool, &again, NULL));
+    assert_ok(reqctx_pool_submit_job(pool, &again, NULL));
     assert_int_equal(nest.deep, 64);
     assert_int_equal(nest.refused, 1);
     assert_int_equal(stats_of(pool).dropped, 64);
@@ -287,7 +301,7 @@ int main(void)
         UNIT(without_a_bound_the_queue_is_never_full),
         UNIT(the_submitter_runs_it_in_the_job_s_context),
         UNIT(jobs_nest_64_deep_and_no_deeper),
-        UNIT(a_worker_s_job_is_one_of_the_64),
+        UNIT(a_worker_s_jobs_nest_as_deep_as_its_stack),
         UNIT(jobs_of_other_pools_count_as_deep),
         UNIT(the_oldest_is_dropped_in_its_context),
         UNIT(a_job_without_a_drop_goes_silently),

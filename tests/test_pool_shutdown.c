@@ -258,10 +258,11 @@ static void a_drop_cannot_end_its_own_pool(void **state)
     reqctx_pool *pool = pool_of((reqctx_pool_config){
         .stepped = true, .queue_capacity = 1, .on_full = REQCTX_POOL_PUSH_OUT});
     struct inside inside = {.pool = pool};
-    assert_ok(
-        reqctx_pool_submit_job(pool, &(reqctx_job){.run = count_run,
+    assert_ok(reqctx_pool_submit_job(pool,
+                                     &(reqctx_job){.run = count_run,
                                                    .drop = try_to_end_in_drop,
-                                                   .arg = &inside}));
+                                                   .arg = &inside},
+                                     NULL));
     assert_ok(reqctx_pool_submit(pool, count_run, &inside.runs));
     assert_status(inside.drain, IN_JOB);
     assert_status(inside.free, IN_JOB);

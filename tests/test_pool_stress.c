@@ -77,7 +77,8 @@ static void submit(struct ledger *ledger, size_t number, const char *owner)
             REQCTX_WITH(current_owner, record->owner) {
                 status = reqctx_pool_submit_job(
                     ledger->pool,
-                    &(reqctx_job){.run = run, .drop = drop, .arg = record});
+                    &(reqctx_job){.run = run, .drop = drop, .arg = record},
+                    NULL);
             }
         }
     }

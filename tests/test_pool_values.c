@@ -31,7 +31,8 @@ static void submit_with(struct witness *self, reqctx_pool *pool,
     reqctx_object_init(&self->object, end_witness);
     REQCTX_WITH(witness, self) {
         assert_ok(reqctx_pool_submit_job(
-            pool, &(reqctx_job){.run = run, .arg = arg, .label = "with"}));
+            pool, &(reqctx_job){.run = run, .arg = arg, .label = "with"},
+            NULL));
     } else {
         fail();
     }

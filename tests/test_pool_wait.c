@@ -160,10 +160,10 @@ static void submit_two(void *arg)
     gate_pass(&self->goes);
     must(ticket_set("outer", NULL) == REQCTX_OK);
     must(reqctx_pool_submit(self->pool, see, &self->first) == REQCTX_OK);
-    must(reqctx_pool_submit_job(self->pool, &(reqctx_job){.run = see,
-                                                          .arg = &self->second,
-                                                          .label = "inner"}) ==
-         REQCTX_OK);
+    must(reqctx_pool_submit_job(
+             self->pool,
+             &(reqctx_job){.run = see, .arg = &self->second, .label = "inner"},
+             NULL) == REQCTX_OK);
     must(self->first.runs == 0);
     must(self->second.runs == 1);
     must(strcmp(ticket_get(), "outer") == 0);
@@ -180,7 +180,8 @@ static void a_worker_runs_the_job_for_which_there_is_no_room(void **state)
     gate_init(&self.goes);
     assert_ok(reqctx_pool_submit_job(
         pool,
-        &(reqctx_job){.run = submit_two, .arg = &self, .label = "overflow"}));
+        &(reqctx_job){.run = submit_two, .arg = &self, .label = "overflow"},
+        NULL));
     gate_open(&self.goes);
     assert_ok(reqctx_pool_drain(pool));
     assert_int_equal(self.first.runs, 1);
@@ -202,12 +203,13 @@ static void nobody_waits_for_a_stepped_pool(void **state)
     gate_open(&self.goes);
     assert_ok(reqctx_pool_submit_job(
         pool,
-        &(reqctx_job){.run = submit_two, .arg = &self, .label = "overflow"}));
-    assert_status(reqctx_pool_submit_job(pool, &never_job), FULL);
+        &(reqctx_job){.run = submit_two, .arg = &self, .label = "overflow"},
+        NULL));
+    assert_status(reqctx_pool_submit_job(pool, &never_job, NULL), FULL);
     assert_ok(reqctx_pool_step(pool));
     assert_int_equal(self.second.runs, 1);
     assert_int_equal(self.first.runs, 0);
-    assert_status(reqctx_pool_submit_job(pool, &never_job), FULL);
+    assert_status(reqctx_pool_submit_job(pool, &never_job, NULL), FULL);
     free_pool(pool);
     assert_int_equal(self.first.runs, 1);
 }

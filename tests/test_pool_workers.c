@@ -41,7 +41,7 @@ static void a_new_worker_is_idle_from_the_start(void **state)
             gate_init(&stay[j].ends);
             assert_ok(reqctx_pool_submit(pool, stay_run, &stay[j]));
         }
-        assert_status(reqctx_pool_submit_job(pool, &never_job), FULL);
+        assert_status(reqctx_pool_submit_job(pool, &never_job, NULL), FULL);
         for (int j = 0; j < 3; j++) {
             stay_end(&stay[j]);
         }

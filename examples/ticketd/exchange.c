@@ -207,7 +207,7 @@ void exchange_submit(struct exchange *exchange, void (*ready)(void *arg),
     exchange->ready = ready;
     exchange->ready_arg = arg;
     reqctx_status status =
-        reqctx_pool_submit_job(exchange->service->pool, &job);
+        reqctx_pool_submit_job(exchange->service->pool, &job, NULL);
     if (status != REQCTX_OK) {
         refuse(exchange, status);
     }

@@ -70,7 +70,11 @@ REQCTX_API int reqctx_version(void);
     X(IN_JOB, 17, "not from inside a job of the same pool")              \
     X(TOO_DEEP, 18, "the stack is too deep to run another job on it")    \
     X(CANCELLED, 19, "cancelled")                                        \
-    X(DEADLINE, 20, "the deadline has passed")
+    X(DEADLINE, 20, "the deadline has passed")                           \
+    X(PENDING, 21, "it has not ended yet")                               \
+    X(STARTED, 22, "the job has begun or ended already")                 \
+    X(DEADLOCK, 23, "the wait could never end")                          \
+    X(OTHER_STACK, 24, "no job is run on a stack that is not the worker's own")
 
 typedef enum reqctx_status {
 #define REQCTX_STATUS_(name, number, text) REQCTX_##name = number,

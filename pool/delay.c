@@ -1,0 +1,48 @@
+/*
+ * A skew heap (Sleator, Tarjan, "Self-adjusting heaps", 1986): no job is
+ * earlier than the one above it, and every join turns the way that it took
+ * from right to left, so that the next finds it short. Add and remove are
+ * O(log n), amortized. link is what points to a job.
+ */
+#include "pool/delay.h"
+
+static void put(struct reqctxi_job **slot, struct reqctxi_job *job)
+{
+    *slot = job;
+    if (job != NULL) {
+        job->heap.link = slot;
+    }
+}
+
+/* Puts the heap of all in left and right, either of which may be NULL, in
+ * slot. */
+static void join(struct reqctxi_job **slot, struct reqctxi_job *left,
+                 struct reqctxi_job *right)
+{
+    while (left != NULL && right != NULL) {
+        bool is_right = right->since_ns < left->since_ns;
+        struct reqctxi_job *earlier = is_right ? right : left;
+        struct reqctxi_job *later = is_right ? left : right;
+        put(slot, earlier);
+        slot = &earlier->heap.child[0];
+        left = earlier->heap.child[1];
+        right = later;
+        put(&earlier->heap.child[1], earlier->heap.child[0]);
+    }
+    put(slot, left != NULL ? left : right);
+}
+
+void reqctxi_delay_add(struct reqctxi_delays *delays, struct reqctxi_job *job)
+{
+    job->heap.child[0] = NULL;
+    job->heap.child[1] = NULL;
+    join(&delays->first, delays->first, job);
+    delays->count++;
+}
+
+void reqctxi_delay_remove(struct reqctxi_delays *delays,
+                          struct reqctxi_job *job)
+{
+    join(job->heap.link, job->heap.child[0], job->heap.child[1]);
+    delays->count--;
+}

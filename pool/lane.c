@@ -1,0 +1,326 @@
+#include "pool/lane.h"
+
+/* Of so many takes one begins its search with the lowest level, and one with
+ * the middle one. */
+enum { TURNS = 32 };
+
+static bool is_ready(const struct reqctx_lane *lane)
+{
+    return lane->limit == 0 || lane->running < lane->limit;
+}
+
+/* In at the end of the ring, just before its head. */
+static void enter_ring(struct reqctxi_queue *queue, struct reqctx_lane *lane,
+                       int level)
+{
+    struct reqctx_lane *head = queue->ring[level];
+    if (head == NULL) {
+        head = lane;
+        queue->ring[level] = lane;
+        lane->ring[level].prev = lane;
+    }
+    lane->ring[level].next = head;
+    lane->ring[level].prev = head->ring[level].prev;
+    head->ring[level].prev->ring[level].next = lane;
+    head->ring[level].prev = lane;
+}
+
+static void leave_ring(struct reqctxi_queue *queue, struct reqctx_lane *lane,
+                       int level)
+{
+    struct reqctx_lane *next = lane->ring[level].next;
+    next->ring[level].prev = lane->ring[level].prev;
+    lane->ring[level].prev->ring[level].next = next;
+    if (queue->ring[level] == lane) {
+        queue->ring[level] = next != lane ? next : NULL;
+    }
+}
+
+void reqctxi_queue_push(struct reqctxi_queue *queue, struct reqctxi_job *job)
+{
+    struct reqctx_lane *lane = job->lane;
+    struct reqctxi_fifo *fifo = &lane->level[job->level];
+    job->next = NULL;
+    job->prev = fifo->last;
+    if (fifo->count == 0) {
+        fifo->first = job;
+        job->prev = NULL;
+        if (is_ready(lane)) {
+            enter_ring(queue, lane, job->level);
+        }
+    } else {
+        fifo->last->next = job;
+    }
+    fifo->last = job;
+    fifo->count++;
+    lane->count++;
+    queue->count++;
+}
+
+void reqctxi_queue_remove(struct reqctxi_queue *queue, struct reqctxi_job *job)
+{
+    struct reqctx_lane *lane = job->lane;
+    struct reqctxi_fifo *fifo = &lane->level[job->level];
+    if (job->prev != NULL) {
+        job->prev->next = job->next;
+    } else {
+        fifo->first = job->next;
+    }
+    if (job->next != NULL) {
+        job->next->prev = job->prev;
+    } else {
+        fifo->last = job->prev;
+    }
+    fifo->count--;
+    lane->count--;
+    queue->count--;
+    if (fifo->count == 0 && is_ready(lane)) {
+        leave_ring(queue, lane, job->level);
+    }
+}
+
+/* Changes whether lane is ready, for every level of which it has jobs. */
+static void turn(struct reqctxi_queue *queue, struct reqctx_lane *lane,
+                 bool was_ready)
+{
+    if (is_ready(lane) == was_ready) {
+        return;
+    }
+    for (int level = 0; level < REQCTXI_LEVELS; level++) {
+        if (lane->level[level].count != 0 && was_ready) {
+            leave_ring(queue, lane, level);
+        } else if (lane->level[level].count != 0) {
+            enter_ring(queue, lane, level);
+        }
+    }
+}
+
+void reqctxi_queue_begin(struct reqctxi_queue *queue, struct reqctx_lane *lane)
+{
+    bool was_ready = is_ready(lane);
+    lane->running++;
+    turn(queue, lane, was_ready);
+}
+
+void reqctxi_queue_end(struct reqctxi_queue *queue, struct reqctx_lane *lane)
+{
+    bool was_ready = is_ready(lane);
+    lane->running--;
+    turn(queue, lane, was_ready);
+}
+
+bool reqctxi_queue_has(const struct reqctxi_queue *queue, bool high_only)
+{
+    return queue->ring[0] != NULL ||
+           (!high_only && (queue->ring[1] != NULL || queue->ring[2] != NULL));
+}
+
+/* The level to take from now; there is one. */
+static int choose_level(struct reqctxi_queue *queue)
+{
+    static const int orders[3][REQCTXI_LEVELS] = {
+        {0, 1, 2}, {1, 2, 0}, {2, 1, 0}};
+    unsigned pick = queue->picks++ % TURNS;
+    const int *order = orders[0];
+    if (pick == TURNS / 2 - 1) {
+        order = orders[1];
+    } else if (pick == TURNS - 1) {
+        order = orders[2];
+    }
+    while (queue->ring[*order] == NULL) {
+        order++;
+    }
+    return *order;
+}
+
+static struct reqctxi_job *take(struct reqctxi_queue *queue,
+                                struct reqctxi_job *job)
+{
+    reqctxi_queue_remove(queue, job);
+    reqctxi_queue_begin(queue, job->lane);
+    return job;
+}
+
+struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
+                                      bool high_only)
+{
+    if (!reqctxi_queue_has(queue, high_only)) {
+        return NULL;
+    }
+    int level = high_only ? 0 : choose_level(queue);
+    struct reqctx_lane *lane = queue->ring[level];
+    queue->ring[level] = lane->ring[level].next;
+    return take(queue, lane->level[level].first);
+}
+
+/* How many jobs of lane, at level, a shuffle may choose from: a strand's have
+ * an order. */
+static size_t choices_of(const struct reqctx_lane *lane, int level)
+{
+    if (lane->limit == 1) {
+        return reqctxi_lane_first(lane)->level == level;
+    }
+    return lane->level[level].count;
+}
+
+/* The nth job of a ring, if it has so many choices; else *nth is less. */
+static struct reqctxi_job *nth_of_ring(struct reqctx_lane *head, int level,
+                                       uint64_t *nth)
+{
+    struct reqctx_lane *lane = head;
+    do {
+        size_t choices = choices_of(lane, level);
+        if (*nth < choices) {
+            struct reqctxi_job *job = lane->level[level].first;
+            for (; *nth > 0; (*nth)--) {
+                job = job->next;
+            }
+            return job;
+        }
+        *nth -= choices;
+        lane = lane->ring[level].next;
+    } while (lane != head);
+    return NULL;
+}
+
+struct reqctxi_job *reqctxi_queue_pop_any(struct reqctxi_queue *queue,
+                                          uint64_t random)
+{
+    if (!reqctxi_queue_has(queue, false)) {
+        return NULL;
+    }
+    /* More than there are choices: it goes round until it is used up. */
+    uint64_t nth = random % queue->count;
+    struct reqctxi_job *job = NULL;
+    while (job == NULL) {
+        for (int level = 0; level < REQCTXI_LEVELS && job == NULL; level++) {
+            if (queue->ring[level] != NULL) {
+                job = nth_of_ring(queue->ring[level], level, &nth);
+            }
+        }
+    }
+    return take(queue, job);
+}
+
+/* The lowest level of which somebody has jobs; -1: none. */
+static int lowest_level(const struct reqctx_lane *lane)
+{
+    int level = REQCTXI_LEVELS - 1;
+    while (level >= 0 && lane->level[level].count == 0) {
+        level--;
+    }
+    return level;
+}
+
+struct reqctxi_job *reqctxi_queue_victim(const struct reqctxi_queue *queue,
+                                         const struct reqctx_lane *lane)
+{
+    int level = lane != NULL ? lowest_level(lane) : -1;
+    const struct reqctx_lane *at = lane == NULL ? queue->used : NULL;
+    for (; at != NULL; at = at->next) {
+        int lowest = lowest_level(at);
+        if (lowest > level ||
+            (lowest == level && lowest >= 0 &&
+             at->level[level].count > lane->level[level].count)) {
+            level = lowest;
+            lane = at;
+        }
+    }
+    return level >= 0 ? lane->level[level].first : NULL;
+}
+
+struct reqctxi_job *reqctxi_lane_first(const struct reqctx_lane *lane)
+{
+    int level = 0;
+    while (lane->level[level].count == 0) {
+        level++;
+    }
+    return lane->level[level].first;
+}
+
+static struct reqctx_lane **bucket_of(struct reqctxi_queue *queue, uint64_t key)
+{
+    /* Keys are hashes, but perhaps of a type's own: mixed once more by
+     * Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4). */
+    uint64_t mixed = key * UINT64_C(0x9e3779b97f4a7c15);
+    return &queue->buckets[(mixed >> 32) % REQCTXI_BUCKETS];
+}
+
+static void link_used(struct reqctxi_queue *queue, struct reqctx_lane *lane)
+{
+    lane->next = queue->used;
+    if (lane->next != NULL) {
+        lane->next->link = &lane->next;
+    }
+    lane->link = &queue->used;
+    queue->used = lane;
+}
+
+void reqctxi_queue_init(struct reqctxi_queue *queue, reqctx_pool *pool,
+                        struct reqctx_lane **buckets)
+{
+    *queue = (struct reqctxi_queue){.plain = {.pool = pool, .pins = 1},
+                                    .buckets = buckets};
+    link_used(queue, &queue->plain);
+}
+
+void reqctxi_lane_give(struct reqctxi_queue *queue, struct reqctx_lane *block)
+{
+    block->next_in_bucket = queue->spare;
+    queue->spare = block;
+}
+
+struct reqctx_lane *reqctxi_lane_take(struct reqctxi_queue *queue,
+                                      unsigned limit)
+{
+    struct reqctx_lane *lane = queue->spare;
+    queue->spare = lane->next_in_bucket;
+    *lane = (struct reqctx_lane){
+        .pool = queue->plain.pool, .limit = limit, .pins = 1};
+    link_used(queue, lane);
+    return lane;
+}
+
+struct reqctx_lane *reqctxi_lane_of_key(struct reqctxi_queue *queue,
+                                        uint64_t key, unsigned limit)
+{
+    struct reqctx_lane **bucket = bucket_of(queue, key);
+    struct reqctx_lane *lane = *bucket;
+    while (lane != NULL && lane->key != key) {
+        lane = lane->next_in_bucket;
+    }
+    if (lane != NULL) {
+        lane->pins++;
+    } else if (queue->spare != NULL) {
+        lane = reqctxi_lane_take(queue, limit);
+        lane->key = key;
+        lane->has_key = true;
+        lane->next_in_bucket = *bucket;
+        *bucket = lane;
+    }
+    return lane;
+}
+
+void reqctxi_lane_pin(struct reqctx_lane *lane)
+{
+    lane->pins++;
+}
+
+void reqctxi_lane_unpin(struct reqctxi_queue *queue, struct reqctx_lane *lane)
+{
+    if (--lane->pins != 0) {
+        return;
+    }
+    *lane->link = lane->next;
+    if (lane->next != NULL) {
+        lane->next->link = lane->link;
+    }
+    if (lane->has_key) {
+        struct reqctx_lane **at = bucket_of(queue, lane->key);
+        while (*at != lane) {
+            at = &(*at)->next_in_bucket;
+        }
+        *at = lane->next_in_bucket;
+    }
+    reqctxi_lane_give(queue, lane);
+}

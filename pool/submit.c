@@ -1,0 +1,314 @@
+/*
+ * Submitting. A job is made on the submitter's stack, snapshot and all,
+ * before the lock is taken; under it, it moves into a block of the pool's and
+ * finds its lane, and then it is accepted, waits for room, or is refused.
+ * Blocks and lanes that the pool has none of are allocated without the lock.
+ */
+#include <reqctx/pool.h>
+
+#include "pool/state.h"
+#include "pool/wait.h"
+
+/* What a submit has in hand. */
+struct submission {
+    reqctx_pool *pool;
+    const reqctx_job *order;
+    struct reqctxi_job *job; /* made, then the block or future that it is in */
+    bool is_future;
+    bool has_key;
+    uint64_t key;
+};
+
+/* on_full's place: a thread of the pool must not wait for room that only it
+ * may make, and on a stepped pool nobody is sure to make any. */
+static reqctx_pool_on_full on_full_here(const reqctx_pool *pool)
+{
+    if (pool->config.on_full != REQCTX_POOL_WAIT) {
+        return pool->config.on_full;
+    }
+    if (reqctxi_duty_is_to(pool)) {
+        return REQCTX_POOL_RUN;
+    }
+    return pool->config.stepped ? REQCTX_POOL_REFUSE : REQCTX_POOL_WAIT;
+}
+
+/* Runs job at once, on top of the caller's stack. */
+static reqctx_status run_now(reqctx_pool *pool, struct reqctxi_job *job)
+{
+    if (job->lane->limit == 1 || job->is_delayed) {
+        return REQCTX_FULL;
+    }
+    reqctxi_state_accept_now(pool, job);
+    reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
+    return REQCTX_OK;
+}
+
+/* Drops a job that waits for job to have its place. */
+static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
+{
+    struct reqctxi_job *victim = reqctxi_queue_victim(&pool->queue, NULL);
+    if (pool->config.lane_capacity != 0 &&
+        job->lane->count >= pool->config.lane_capacity) {
+        victim = reqctxi_queue_victim(&pool->queue, job->lane);
+    }
+    if (victim == NULL) {
+        return REQCTX_FULL; /* all are delayed */
+    }
+    reqctxi_state_claim(pool, victim);
+    reqctxi_state_accept(pool, job, job->is_delayed);
+    reqctxi_state_end(pool, victim, REQCTX_DROP_PUSHED_OUT);
+    return REQCTX_OK;
+}
+
+static reqctx_status wait_for_room(struct submission *submission)
+{
+    int64_t until_ns = submission->order->room_until_ns;
+    struct reqctxi_limit limit = {
+        .until_ns = until_ns != 0 ? until_ns : INT64_MAX, .by_scope = true};
+    struct reqctxi_job *job = submission->job;
+    reqctx_pool *pool = submission->pool;
+    reqctx_status status = reqctxi_sleep(pool, &pool->room, limit, &job);
+    if (status == REQCTX_PENDING) {
+        return REQCTX_FULL;
+    }
+    return status == REQCTX_OK && job == NULL ? REQCTX_STOPPED : status;
+}
+
+/* Whether there is no need to go on: it would be refused. */
+static reqctx_status refuse(const reqctx_pool *pool,
+                            const struct reqctx_lane *lane)
+{
+    if (pool->state >= REQCTXI_CLOSED ||
+        (pool->state == REQCTXI_DRAINING && !reqctxi_duty_is_to(pool))) {
+        return REQCTX_STOPPED;
+    }
+    return on_full_here(pool) == REQCTX_POOL_REFUSE &&
+                   reqctxi_state_is_full(pool, lane)
+               ? REQCTX_FULL
+               : REQCTX_OK;
+}
+
+/* Accepts a job that is not refused, as on_full says. With the lock held. */
+static reqctx_status admit(struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *job = submission->job;
+    if (!reqctxi_state_is_full(pool, job->lane)) {
+        reqctxi_state_accept(pool, job, job->is_delayed);
+        return REQCTX_OK;
+    }
+    reqctx_pool_on_full on_full = on_full_here(pool);
+    if (on_full == REQCTX_POOL_WAIT) {
+        return wait_for_room(submission);
+    }
+    reqctx_status status = reqctxi_worker_has_stack();
+    if (status == REQCTX_OK) {
+        status = on_full == REQCTX_POOL_RUN ? run_now(pool, job)
+                                            : push_out(pool, job);
+    }
+    return status;
+}
+
+/* The job's lane, pinned; NULL: there is no spare block for it. */
+static struct reqctx_lane *find_lane(const struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    if (submission->has_key) {
+        return reqctxi_lane_of_key(&pool->queue, submission->key,
+                                   pool->config.lane_limit);
+    }
+    struct reqctx_lane *lane = submission->order->lane;
+    lane = lane != NULL ? lane : &pool->queue.plain;
+    reqctxi_lane_pin(lane);
+    return lane;
+}
+
+/* Allocates what is missing, a lane or else a block, unlocked meanwhile. */
+static bool supply(struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *made = submission->job;
+    bool is_lane = made->lane == NULL;
+    if (!is_lane) {
+        reqctxi_lane_unpin(&pool->queue, made->lane);
+        made->lane = NULL;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    void *block = reqctx_alloc(is_lane ? sizeof(struct reqctx_lane)
+                                       : sizeof(struct reqctxi_job));
+    pthread_mutex_lock(&pool->lock);
+    if (block != NULL && is_lane) {
+        reqctxi_lane_give(&pool->queue, block);
+    } else if (block != NULL) {
+        reqctxi_state_give_block(pool, block);
+    }
+    return block != NULL;
+}
+
+/* Gives the job its lane and, unless it is a future, its block: when both are
+ * there and it need not be refused. */
+static reqctx_status place(struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *made = submission->job;
+    bool has_block = false;
+    while (!has_block) {
+        made->lane = find_lane(submission);
+        if (made->lane != NULL) {
+            reqctx_status status = refuse(pool, made->lane);
+            if (status != REQCTX_OK) {
+                return status;
+            }
+            has_block = submission->is_future || pool->spare != NULL;
+        }
+        if (!has_block && !supply(submission)) {
+            return REQCTX_NOMEM;
+        }
+    }
+    if (!submission->is_future) {
+        struct reqctxi_job *block = pool->spare;
+        pool->spare = block->next;
+        pool->spare_count--;
+        *block = *made;
+        submission->job = block;
+    }
+    return REQCTX_OK;
+}
+
+/* The reverse: what was not accepted is where it was made again. */
+static void displace(struct submission *submission, struct reqctxi_job *made)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *job = submission->job;
+    if (job->lane != NULL) {
+        reqctxi_lane_unpin(&pool->queue, job->lane);
+    }
+    if (job != made) {
+        *made = *job;
+        reqctxi_state_give_block(pool, job);
+        submission->job = made;
+    }
+}
+
+/* Whether what order names is of the pool. */
+static bool fits(const reqctx_pool *pool, const reqctx_job *order)
+{
+    return reqctxi_job_check(order) == REQCTX_OK &&
+           (order->lane == NULL || order->lane->pool == pool) &&
+           (order->group == NULL || order->group->pool == pool);
+}
+
+/* Fills in the job, before anybody knows it. */
+static reqctx_status make(struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    const reqctx_job *order = submission->order;
+    struct reqctxi_job *job = submission->job;
+    reqctx_cancel *scope = order->group != NULL ? order->group->scope : NULL;
+    reqctx_status status =
+        reqctxi_job_init(job, order, scope, pool->config.shows_jobs);
+    if (status != REQCTX_OK) {
+        return status;
+    }
+    int64_t now_ns = reqctx_now_ns();
+    job->pool = pool;
+    job->is_timed = pool->config.shows_jobs || pool->times != NULL;
+    job->is_delayed = order->start_ns > now_ns;
+    job->since_ns = job->is_delayed ? order->start_ns : now_ns;
+    job->is_future = submission->is_future;
+    job->holders = submission->is_future ? 2 : 0;
+    if (pool->config.lane_by != NULL && order->lane == NULL) {
+        submission->has_key =
+            reqctxi_job_key(job, pool->config.lane_by, &submission->key);
+    }
+    return REQCTX_OK;
+}
+
+static void count_refusal(reqctx_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->refused++;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Submits what has been made, in place; made is let go if it is refused. */
+static reqctx_status submit(struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *made = submission->job;
+    pthread_mutex_lock(&pool->lock);
+    reqctx_status status = place(submission);
+    if (status == REQCTX_OK) {
+        status = admit(submission);
+    }
+    if (status != REQCTX_OK) {
+        pool->refused++;
+        displace(submission, made);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (status != REQCTX_OK) {
+        reqctxi_job_let_go(made);
+    }
+    return status;
+}
+
+static reqctx_status make_and_submit(struct submission *submission)
+{
+    reqctx_status status = make(submission);
+    if (status == REQCTX_OK) {
+        status = submit(submission);
+    } else if (status != REQCTX_ENTERED) {
+        count_refusal(submission->pool);
+    }
+    return status;
+}
+
+reqctx_status reqctx_pool_submit_job(reqctx_pool *pool, const reqctx_job *order,
+                                     reqctx_future **out_future)
+{
+    if (pool == NULL || order == NULL) {
+        return REQCTX_INVALID;
+    }
+    if (reqctxi_is_forked(pool)) {
+        return REQCTX_STOPPED;
+    }
+    if (!fits(pool, order)) {
+        return REQCTX_INVALID;
+    }
+    struct reqctxi_job plain;
+    struct submission submission = {.pool = pool,
+                                    .order = order,
+                                    .job = &plain,
+                                    .is_future = out_future != NULL};
+    if (out_future == NULL) {
+        return make_and_submit(&submission);
+    }
+    reqctx_future *future = reqctx_alloc(sizeof(*future));
+    if (future == NULL) {
+        count_refusal(pool);
+        return REQCTX_NOMEM;
+    }
+    submission.job = &future->job;
+    reqctx_status status = make_and_submit(&submission);
+    if (status == REQCTX_OK) {
+        *out_future = future;
+    } else {
+        reqctx_free(future);
+    }
+    return status;
+}
+
+reqctx_status reqctx_pool_submit(reqctx_pool *pool, void (*run)(void *arg),
+                                 void *arg)
+{
+    return reqctx_pool_submit_job(pool, &(reqctx_job){.run = run, .arg = arg},
+                                  NULL);
+}
+
+reqctx_status reqctx_pool_submit_in(reqctx_pool *pool, reqctx *ctx,
+                                    void (*run)(void *arg), void *arg)
+{
+    return reqctx_pool_submit_job(
+        pool, &(reqctx_job){.run = run, .arg = arg, .in = true, .context = ctx},
+        NULL);
+}
