@@ -37,14 +37,33 @@ class Progress:
             print()
 
 
+class Others:
+    """How many cores other programs use from now on."""
+
+    def __init__(self):
+        self.before = self.seconds()
+        self.start = time.monotonic()
+
+    @staticmethod
+    def seconds():
+        """Of all cores, idle and waiting ones apart, less our own."""
+        user, nice, system, _, _, irq, softirq, steal = map(
+            int, Path("/proc/stat").read_text().split()[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
+
+    def cores(self):
+        return ((self.seconds() - self.before)
+                / (time.monotonic() - self.start))
+
+
 def machine():
     models = [line.split(":")[1].strip()
               for line in Path("/proc/cpuinfo").read_text().splitlines()
               if line.startswith("model name")]
     return {"processor": models[0] if models else platform.machine(),
             "cores": len(os.sched_getaffinity(0)),
-            "system": f"{platform.system()} {platform.release()}",
-            "load": os.getloadavg()[0]}
+            "system": f"{platform.system()} {platform.release()}"}
 
 
 def parse():
@@ -55,7 +74,7 @@ def parse():
                         help=argparse.SUPPRESS)
     parser.add_argument("rows", nargs="*", metavar="ROW",
                         help=" ".join(table.NAMES))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = set(options.rows) - set(table.NAMES)
     if unknown:
         parser.error(f"no row {' '.join(sorted(unknown))}")
@@ -67,14 +86,15 @@ def main():
     if options.check:
         return check.check(options.folder)
     chosen = set(options.rows) or set(table.NAMES)
-    about = machine()
     runs = measure.plan(options.folder, chosen, options.quick)
-    progress = Progress(len(runs))
     results = measure.Results()
+    progress = Progress(len(runs))
+    others = Others()
     for run in runs:
         progress.step(run.title)
         run.into(results)
     progress.end()
+    about = {**machine(), "others": others.cores()}
 
     rows = table.rows(results, chosen)
     text = table.text(rows, about)

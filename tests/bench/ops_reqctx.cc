@@ -72,7 +72,7 @@ void get(benchmark::State &state, World &world)
     Inside inside(world);
     reqctx_var *var = world.hot[ops::turns / 2];
     for (auto _ : state) {
-        benchmark::DoNotOptimize(reqctx_get(var));
+        benchmark::DoNotOptimize(reqctx_get(var).bits);
     }
 }
 
@@ -81,7 +81,7 @@ void uncached(benchmark::State &state, World &world)
     while (state.KeepRunningBatch(state.range(0))) {
         reqctx_enter(world.ctx);
         for (reqctx_var *var : world.shuffled) {
-            benchmark::DoNotOptimize(reqctx_get(var));
+            benchmark::DoNotOptimize(reqctx_get(var).bits);
         }
         reqctx_exit(world.ctx);
     }

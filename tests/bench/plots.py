@@ -78,7 +78,8 @@ def latency_panel(results, mode, title):
                   for i, ns in enumerate(samples)]
         if points:
             curves.append(curve(points, peer, "with lines", colour))
-    return panel(title, "set logscale x\nset xlabel 'us from submit to start'\n"
+    return panel(title, "set logscale x\n"
+                 "set xlabel 'us from submit to start'\n"
                  "set ylabel '% of jobs'\nset yrange [0:100]\n"
                  "set key bottom right", curves)
 

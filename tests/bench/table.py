@@ -59,8 +59,9 @@ class Row:
 
 def beside(results, name, what, key, **goals):
     """An operation beside CPython's."""
-    return Row(name, what, "ns", results.operation(f"{key[0]}/reqctx/{key[1]}"),
-               "CPython", results.operation(f"{key[0]}/CPython/{key[1]}"),
+    operation, n = key
+    return Row(name, what, "ns", results.operation(f"{operation}/reqctx/{n}"),
+               "CPython", results.operation(f"{operation}/CPython/{n}"),
                **goals)
 
 
@@ -126,7 +127,7 @@ def rate_rows(results):
             rate = {peer: results.rate(peer, mode, n)
                     for peer in ("reqctx", "ForkJoinPool") + peers}
             name, figure = best({peer: rate[peer] for peer in peers}, max)
-            what = f"{title}, {n} workers"
+            what = f"{title}, {n} worker{'s' if n > 1 else ''}"
             yield Row(mode, what, "M/s", rate["reqctx"], name, figure,
                       least_ratio=least if n == 2 else None)
             if n == 2:
@@ -202,7 +203,8 @@ def text(all_rows, about):
     lines = [("", "reqctx", "reference", "", "ratio", "goal", "")]
     for before, row in zip([None] + all_rows, all_rows):
         same = before is not None and before.what == row.what
-        lines.append(("  the same" if same else row.what, number(row.ours, row.unit),
+        lines.append(("  the same" if same else row.what,
+                      number(row.ours, row.unit),
                       number(row.peers, row.unit), row.peer or "",
                       number(row.ratio), row.goal(),
                       {True: "met", False: "NOT MET", None: ""}[row.met()]))
@@ -215,7 +217,7 @@ def text(all_rows, about):
     judged = [row.met() for row in all_rows if row.met() is not None]
     shown.append(f"{sum(judged)} of {len(judged)} goals met; "
                  f"{about['processor']}, {about['cores']} cores")
-    if about["load"] > 0.2:
-        shown.append(f"The machine was not quiet: load {about['load']:.2f} "
-                     "before the first run.")
+    if about["others"] > 0.05:
+        shown.append(f"Other programs took {about['others']:.2f} cores "
+                     "meanwhile, so all this is noisy.")
     return "\n".join(shown)
