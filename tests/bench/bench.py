@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -100,7 +101,8 @@ def main():
     text = table.text(rows, about)
     print(text)
     output = options.folder / "results"
-    output.mkdir(exist_ok=True)
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir()
     (output / "table.txt").write_text(text + "\n")
     (output / "bench.json").write_text(json.dumps(
         {"machine": about, "quick": options.quick,
