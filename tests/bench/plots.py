@@ -1,5 +1,6 @@
 """Draws the plots with gnuplot, each as SVG and as PNG."""
 
+import statistics
 import subprocess
 
 from measure import PEERS
@@ -21,7 +22,9 @@ TERMINALS = {"svg": "svg size {0},{1} font 'sans,12' background 'white'",
 
 
 def curve(points, title, style, colour):
-    return points, f"title '{title}' noenhanced {style} lc rgb '{colour}' lw 2"
+    width = 3 if title == "reqctx" else 1.5
+    return points, (f"title '{title}' noenhanced {style} "
+                    f"lc rgb '{colour}' lw {width}")
 
 
 def panel(title, settings, curves):
@@ -73,12 +76,12 @@ def throughput_panel(results):
 def latency_panel(results, mode, title):
     curves = []
     for peer, colour in zip(PEERS, COLOURS):
-        samples = sorted(results.samples(peer, mode, 2, "start_ns"))
-        points = [(ns / 1000, 100 * (i + 1) / len(samples))
-                  for i, ns in enumerate(samples)]
-        if points:
+        samples = results.samples(peer, mode, 2, "start_ns")
+        if samples:
+            cuts = statistics.quantiles(samples, n=200)
+            points = [(ns / 1000, (i + 1) / 2) for i, ns in enumerate(cuts)]
             curves.append(curve(points, peer, "with lines", colour))
-    return panel(title, "set logscale x\n"
+    return panel(title, "set logscale x\nset xrange [1:1000]\n"
                  "set xlabel 'us from submit to start'\n"
                  "set ylabel '% of jobs'\nset yrange [0:100]\n"
                  "set key bottom right", curves)
