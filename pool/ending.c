@@ -16,14 +16,15 @@
 #include "pool/state.h"
 
 /* The lock, back from user code. In a child that user code forked, whoever
- * held it may not exist: the pool is nobody's then, and stopped. */
+ * held it, and all who slept, do not exist: the pool is stopped. */
 static void lock_again(reqctx_pool *pool)
 {
     if (reqctxi_is_forked(pool)) {
+        static const struct reqctxi_row nobody;
         pthread_mutex_init(&pool->lock, NULL);
         pool->state = REQCTXI_STOPPED;
-        pool->idle.first = NULL;
-        pool->helpers.first = NULL;
+        pool->idle = pool->room = pool->helpers = nobody;
+        pool->drainers = pool->timer.row = nobody;
     }
     pthread_mutex_lock(&pool->lock);
 }

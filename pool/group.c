@@ -11,7 +11,7 @@
  * must not be refused then. */
 static reqctx_status can_close(const reqctx_pool *pool)
 {
-    return reqctxi_is_helper(pool) ? reqctxi_worker_has_stack() : REQCTX_OK;
+    return reqctxi_is_helper(pool) ? reqctxi_worker_has_stack(true) : REQCTX_OK;
 }
 
 reqctx_status reqctx_group_open(reqctx_pool *pool, reqctx_group_policy policy,
@@ -68,17 +68,31 @@ reqctx_status reqctx_group_wait(reqctx_group *group, reqctx_result *out_first)
     return status;
 }
 
+/* What could never begin while the caller waits is dropped. */
+static void wait_for_all(struct reqctx_group *group)
+{
+    reqctx_pool *pool = group->pool;
+    while (reqctxi_wait_for(pool, NULL, group, REQCTXI_NO_LIMIT) != REQCTX_OK &&
+           group->first != NULL) {
+        struct reqctxi_job *job = group->first;
+        reqctxi_state_claim(pool, job);
+        reqctxi_state_end(pool, job, REQCTX_DROP_CANCELLED);
+    }
+}
+
 void reqctx_group_close(reqctx_group *group)
 {
     if (group == NULL || reqctxi_is_forked(group->pool)) {
         return;
     }
-    reqctx_pool *pool = group->pool;
-    pthread_mutex_lock(&pool->lock);
-    reqctxi_wait_for(pool, NULL, group, REQCTXI_NO_LIMIT);
-    pthread_mutex_unlock(&pool->lock);
-    reqctx_cancel_drop(group->scope);
-    reqctx_free(group);
+    pthread_mutex_lock(&group->pool->lock);
+    wait_for_all(group);
+    bool is_over = group->live == 0;
+    pthread_mutex_unlock(&group->pool->lock);
+    if (is_over) {
+        reqctx_cancel_drop(group->scope);
+        reqctx_free(group);
+    }
 }
 
 reqctx_status reqctx_group_cancel(reqctx_group *group, const char *cause)

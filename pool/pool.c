@@ -286,7 +286,7 @@ reqctx_status reqctx_pool_step(reqctx_pool *pool)
     if (!pool->config.stepped) {
         return REQCTX_INVALID;
     }
-    reqctx_status status = reqctxi_worker_has_stack();
+    reqctx_status status = reqctxi_worker_has_stack(false);
     if (status != REQCTX_OK) {
         return status;
     }

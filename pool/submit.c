@@ -101,7 +101,7 @@ static reqctx_status admit(struct submission *submission)
     if (on_full == REQCTX_POOL_WAIT) {
         return wait_for_room(submission);
     }
-    reqctx_status status = reqctxi_worker_has_stack();
+    reqctx_status status = reqctxi_worker_has_stack(false);
     if (status == REQCTX_OK) {
         status = on_full == REQCTX_POOL_RUN ? run_now(pool, job)
                                             : push_out(pool, job);

@@ -205,19 +205,14 @@ static reqctx_status sleep_as_helper(reqctx_pool *pool,
     return status;
 }
 
-/* One step of a helper: runs something, or sleeps. */
-static reqctx_status help(reqctx_pool *pool, struct reqctxi_job *job,
-                          const struct reqctx_group *group,
+/* One step: runs next, if there is one, or sleeps. */
+static reqctx_status help(reqctx_pool *pool, struct reqctxi_job *next,
                           struct reqctxi_limit limit)
 {
-    struct reqctxi_job *next;
-    reqctx_status status = find(pool, job, group, &next);
-    if (status == REQCTX_OK && next == NULL) {
+    if (next == NULL) {
         return sleep_as_helper(pool, limit);
     }
-    if (status == REQCTX_OK) {
-        status = reqctxi_worker_has_stack();
-    }
+    reqctx_status status = reqctxi_worker_has_stack(false);
     if (status == REQCTX_OK) {
         reqctxi_state_claim(pool, next);
         reqctxi_state_end(pool, next, REQCTX_DROP_NONE);
@@ -233,14 +228,16 @@ reqctx_status reqctxi_wait_for(reqctx_pool *pool, struct reqctxi_job *job,
     struct reqctxi_row *row = job != NULL ? &job->waiters : &group->waiters;
     reqctx_status status = REQCTX_OK;
     while (status == REQCTX_OK && !has_ended(job, group)) {
+        struct reqctxi_job *next;
+        status = find(pool, job, group, &next);
+        if (status != REQCTX_OK) {
+            return status;
+        }
         if (is_helper) {
-            status = help(pool, job, group, limit);
-        } else if (job != NULL ? reqctxi_duty_is_job(job)
-                               : reqctxi_duty_is_in_group(group)) {
-            status = REQCTX_DEADLOCK;
+            status = help(pool, next, limit);
         } else {
-            struct reqctxi_job *nothing = NULL;
-            status = reqctxi_sleep(pool, row, limit, &nothing);
+            next = NULL;
+            status = reqctxi_sleep(pool, row, limit, &next);
         }
     }
     return status;

@@ -33,7 +33,7 @@ static size_t reserve_of(const struct reqctxi_worker *worker)
     return wanted < half ? wanted : half;
 }
 
-reqctx_status reqctxi_worker_has_stack(void)
+reqctx_status reqctxi_worker_has_stack(bool with_margin)
 {
     const struct reqctxi_worker *worker = reqctxi_worker_here(NULL);
     if (worker == NULL) {
@@ -44,9 +44,10 @@ reqctx_status reqctxi_worker_has_stack(void)
     if (at < worker->stack_low || at >= worker->stack_high) {
         return REQCTX_OTHER_STACK;
     }
-    return (size_t)(at - worker->stack_low) >= reserve_of(worker)
-               ? REQCTX_OK
-               : REQCTX_TOO_DEEP;
+    size_t reserve = reserve_of(worker);
+    size_t wanted = with_margin ? reserve + reserve / 4 : reserve;
+    return (size_t)(at - worker->stack_low) >= wanted ? REQCTX_OK
+                                                      : REQCTX_TOO_DEEP;
 }
 
 /* Finds the stack that the calling thread has been given; its guard counts as
@@ -71,13 +72,13 @@ static void find_stack(struct reqctxi_worker *worker)
     }
 }
 
-/* How long a worker may idle. */
+/* How long a worker may idle; one that could not leave then, for ever. */
 static int64_t idle_ns(const reqctx_pool *pool)
 {
     if (pool->config.idle_timeout_ns != 0) {
-        return pool->config.idle_timeout_ns;
+        return pool->live > 1 ? pool->config.idle_timeout_ns : INT64_MAX;
     }
-    return pool->config.spare_workers != 0 ? LINGER_NS : INT64_MAX;
+    return pool->live > pool->target ? LINGER_NS : INT64_MAX;
 }
 
 /* Whether a worker should leave that has no job, for good or for now. */

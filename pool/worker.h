@@ -50,8 +50,9 @@ void reqctxi_worker_read(const struct reqctxi_worker *worker,
                          reqctx_worker_info *out_info);
 
 /* Whether one more job may run on the calling thread's stack: REQCTX_OK,
- * TOO_DEEP, or OTHER_STACK: a worker that is not on its own. */
-reqctx_status reqctxi_worker_has_stack(void);
+ * TOO_DEEP, or OTHER_STACK: a worker that is not on its own. With a margin, it
+ * may still from some calls deeper. */
+reqctx_status reqctxi_worker_has_stack(bool with_margin);
 
 /* The calling thread as one of pool: name, signals and cancellation; for the
  * timer's thread too. */

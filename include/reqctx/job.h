@@ -255,8 +255,12 @@ REQCTX_API reqctx_status reqctx_group_open(reqctx_pool *pool,
 REQCTX_API reqctx_status reqctx_group_wait(reqctx_group *group,
                                            reqctx_result *out_first);
 
-/* Waits the same way, whatever the caller's scope says, and frees the group.
- * Not from a job of the group. NULL is let pass. */
+/*
+ * Waits the same way, whatever the caller's scope says, and frees the group;
+ * NULL is let pass. Not from a job of the group. What could never begin while
+ * it waits is dropped, REQCTX_DROP_CANCELLED: a job in a lane of limit 1 that
+ * one on the caller's own stack occupies.
+ */
 REQCTX_API void reqctx_group_close(reqctx_group *group);
 
 /* Cancels the group's scope, as its first failure does. REQCTX_INVALID: it

@@ -72,10 +72,11 @@ typedef enum reqctx_pool_on_full {
     /* Refuses with REQCTX_FULL. */
     REQCTX_POOL_REFUSE = 1,
     /* Runs the job at once on the submitting thread, in its own context,
-     * ahead of those that wait; a lane's limit does not count for it, unless
-     * it is 1: then REQCTX_FULL. Refused with REQCTX_TOO_DEEP when the
-     * worker's stack is used up but for its reserve, or on other threads when
-     * 64 jobs, of any pools, run or are dropped on the stack already. */
+     * ahead of those that wait; a lane's limit does not count for it. Jobs in
+     * a lane of limit 1, or with a later start: REQCTX_FULL. Refused with
+     * REQCTX_TOO_DEEP when the worker's stack is used up but for its reserve,
+     * or on other threads when 64 jobs, of any pools, run or are dropped on the
+     * stack already. */
     REQCTX_POOL_RUN = 2,
     /* Drops a job, which is told PUSHED_OUT before the submit returns: of the
      * lowest priority the oldest of the longest lane, and where the lane is
@@ -181,7 +182,8 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  *          reserved is not zero.
  *          REQCTX_NOMEM. REQCTX_STOPPED: the pool drains or was drained;
  *          its own jobs may go on submitting while it drains.
- *          REQCTX_FULL, REQCTX_TOO_DEEP: see on_full.
+ *          REQCTX_FULL, REQCTX_TOO_DEEP: see on_full. REQCTX_OTHER_STACK: a
+ *          worker that would have to run or drop a job is on a coroutine's.
  *          REQCTX_CANCELLED, REQCTX_DEADLINE: it waited for room until the
  *          caller's cancel scope ended. REQCTX_SYSTEM: it could not wait.
  *          REQCTX_ENTERED: ctx is entered by another thread.
