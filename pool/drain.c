@@ -36,7 +36,7 @@ static void hand_back(reqctx_pool *pool)
 {
     reqctxi_state_close(pool, REQCTXI_CLOSED);
     struct reqctxi_job *job;
-    while ((job = any_that_waits(pool)) != NULL) {
+    while (!reqctxi_is_forked(pool) && (job = any_that_waits(pool)) != NULL) {
         reqctxi_state_claim(pool, job);
         reqctxi_state_end(pool, job, REQCTX_DROP_HANDED_BACK);
     }
@@ -105,6 +105,9 @@ static reqctx_status drain(reqctx_pool *pool, struct reqctxi_limit limit)
     reqctxi_state_close(pool, REQCTXI_DRAINING);
     while (status == REQCTX_OK && pool->state != REQCTXI_JOINED) {
         status = go_on(pool, limit);
+        if (reqctxi_is_forked(pool)) {
+            status = REQCTX_STOPPED;
+        }
         if (status == REQCTX_PENDING && !has_handed_back) {
             has_handed_back = true;
             hand_back(pool);

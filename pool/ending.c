@@ -15,16 +15,11 @@
  */
 #include "pool/state.h"
 
-/* The lock, back from user code. In a child that user code forked, whoever
- * held it, and all who slept, do not exist: the pool is stopped. */
-static void lock_again(reqctx_pool *pool)
+void reqctxi_lock_again(reqctx_pool *pool)
 {
     if (reqctxi_is_forked(pool)) {
-        static const struct reqctxi_row nobody;
         pthread_mutex_init(&pool->lock, NULL);
         pool->state = REQCTXI_STOPPED;
-        pool->idle = pool->room = pool->helpers = nobody;
-        pool->drainers = pool->timer.row = nobody;
     }
     pthread_mutex_lock(&pool->lock);
 }
@@ -46,7 +41,7 @@ static void note_failure(reqctx_pool *pool, struct reqctxi_job *job)
     if (group->scope != NULL) {
         pthread_mutex_unlock(&pool->lock);
         reqctx_cancel_now(group->scope, "another job of the group failed");
-        lock_again(pool);
+        reqctxi_lock_again(pool);
     }
 }
 
@@ -63,7 +58,7 @@ static void publish(reqctx_pool *pool, struct reqctxi_job *job)
     if (dones != NULL) {
         pthread_mutex_unlock(&pool->lock);
         reqctxi_job_call_dones(job, dones);
-        lock_again(pool);
+        reqctxi_lock_again(pool);
     }
 }
 
@@ -126,7 +121,10 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
     pthread_mutex_unlock(&pool->lock);
     reqctxi_free_blocks(dead);
     bool left_entered = reqctxi_job_end(job, reason);
-    lock_again(pool);
+    reqctxi_lock_again(pool);
+    if (reqctxi_is_forked(pool)) {
+        return;
+    }
     if (worker != NULL) {
         worker->runs = outer;
         while (worker->blocks > blocks) {
@@ -136,7 +134,7 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
     if (job->shown != NULL) {
         pthread_mutex_unlock(&pool->lock);
         reqctxi_job_let_go(job);
-        lock_again(pool);
+        reqctxi_lock_again(pool);
     }
     note_failure(pool, job);
     if (job->is_future) {

@@ -87,7 +87,7 @@ void reqctx_group_close(reqctx_group *group)
     }
     pthread_mutex_lock(&group->pool->lock);
     wait_for_all(group);
-    bool is_over = group->live == 0;
+    bool is_over = group->live == 0 && !reqctxi_is_forked(group->pool);
     pthread_mutex_unlock(&group->pool->lock);
     if (is_over) {
         reqctx_cancel_drop(group->scope);
@@ -99,6 +99,9 @@ reqctx_status reqctx_group_cancel(reqctx_group *group, const char *cause)
 {
     if (group == NULL || group->scope == NULL) {
         return REQCTX_INVALID;
+    }
+    if (reqctxi_is_forked(group->pool)) {
+        return REQCTX_STOPPED;
     }
     reqctx_cancel_now(group->scope, cause);
     return REQCTX_OK;

@@ -120,7 +120,7 @@ size_t reqctxi_bucket_of(int64_t time_ns)
 int64_t reqctx_histogram_bound_ns(size_t bucket)
 {
     size_t next = bucket + 1;
-    if (next >= REQCTX_HISTOGRAM_BUCKETS) {
+    if (bucket >= REQCTX_HISTOGRAM_BUCKETS - 1) {
         return INT64_MAX;
     }
     if (next < PARTS) {

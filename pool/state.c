@@ -18,7 +18,7 @@ static bool high_only(const reqctx_pool *pool)
 /* Whether a worker may take a job now. */
 static bool may_begin(const reqctx_pool *pool)
 {
-    return pool->active < pool->target &&
+    return pool->active < pool->target && pool->state != REQCTXI_CLOSED &&
            reqctxi_queue_has(&pool->queue, high_only(pool));
 }
 
@@ -223,6 +223,9 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
                                        struct reqctxi_worker *worker)
 {
     struct reqctxi_job *job = NULL;
+    if (pool->state == REQCTXI_CLOSED) {
+        return NULL; /* what waits is being handed back */
+    }
     if (worker == NULL) {
         job =
             pool->config.seed != 0

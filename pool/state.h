@@ -216,6 +216,13 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
 /* Takes a job that waits, wherever it is. */
 void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job);
 
+/*
+ * Takes the lock, back from user code. In a child that this forked, whoever
+ * held it, and all who slept, do not exist: the pool is stopped then, and what
+ * it points to not to be touched.
+ */
+void reqctxi_lock_again(reqctx_pool *pool);
+
 /* Ends a job that was taken, unlocked meanwhile (ending.c). A plain job's
  * block is the pool's again then. */
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,

@@ -43,8 +43,8 @@ bool reqctxi_timer_tell_water(reqctx_pool *pool)
     }
     timer->was_high = timer->is_high;
     pthread_mutex_unlock(&pool->lock);
-    reqctxi_call_hook(call_water, &news);
-    pthread_mutex_lock(&pool->lock);
+    reqctxi_call_hook(pool, call_water, &news);
+    reqctxi_lock_again(pool);
     return true;
 }
 
@@ -62,8 +62,8 @@ static void tell_stuck(reqctx_pool *pool, struct reqctxi_worker *worker)
     worker->runs->shown->was_told = true;
     reqctxi_worker_read(worker, &news.info);
     pthread_mutex_unlock(&pool->lock);
-    reqctxi_call_hook(call_stuck, &news);
-    pthread_mutex_lock(&pool->lock);
+    reqctxi_call_hook(pool, call_stuck, &news);
+    reqctxi_lock_again(pool);
 }
 
 static bool is_stuck(const reqctx_pool *pool, const struct reqctxi_job *job,
@@ -118,7 +118,7 @@ static int64_t turn(reqctx_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     reqctx_cancel_poll(&next_ns);
     int64_t now_ns = reqctx_now_ns();
-    pthread_mutex_lock(&pool->lock);
+    reqctxi_lock_again(pool);
     reqctxi_state_ripen(pool, now_ns);
     while (reqctxi_timer_tell_water(pool)) {
     }
@@ -138,7 +138,7 @@ static void *work(void *arg)
     reqctxi_thread_begin(pool, "-timer");
     reqctxi_duty_begin(&duty);
     pthread_mutex_lock(&pool->lock);
-    while (!timer->ends) {
+    while (!timer->ends && !reqctxi_is_forked(pool)) {
         int64_t delay_ns = turn(pool);
         if (!timer->is_wanted && delay_ns > 0) {
             reqctxi_row_push_front(&timer->row, &timer->seat);
@@ -155,9 +155,11 @@ static void *work(void *arg)
 static void wake(void *arg)
 {
     reqctx_pool *pool = arg;
-    pthread_mutex_lock(&pool->lock);
-    reqctxi_state_call_timer(pool);
-    pthread_mutex_unlock(&pool->lock);
+    if (!reqctxi_is_forked(pool)) {
+        pthread_mutex_lock(&pool->lock);
+        reqctxi_state_call_timer(pool);
+        pthread_mutex_unlock(&pool->lock);
+    }
 }
 
 reqctx_status reqctxi_timer_start(reqctx_pool *pool)

@@ -217,7 +217,7 @@ static reqctx_status help(reqctx_pool *pool, struct reqctxi_job *next,
         reqctxi_state_claim(pool, next);
         reqctxi_state_end(pool, next, REQCTX_DROP_NONE);
     }
-    return status;
+    return reqctxi_is_forked(pool) ? REQCTX_STOPPED : status;
 }
 
 reqctx_status reqctxi_wait_for(reqctx_pool *pool, struct reqctxi_job *job,

@@ -155,14 +155,18 @@ static void leave(reqctx_pool *pool, struct reqctxi_worker *worker)
     }
 }
 
-void reqctxi_call_hook(void (*hook)(void *hook_arg), void *hook_arg)
+void reqctxi_call_hook(const reqctx_pool *pool, void (*hook)(void *hook_arg),
+                       void *hook_arg)
 {
     if (hook != NULL) {
+        struct reqctxi_duty duty = {.pool = pool};
         reqctx_capture around = REQCTX_ZERO;
+        reqctxi_duty_begin(&duty);
         reqctx_capture_enter(&around);
         hook(hook_arg);
         reqctx_capture_leave(&around);
         reqctx_capture_drop(&around);
+        reqctxi_duty_end(&duty);
     }
 }
 
@@ -177,16 +181,20 @@ static void *work(void *arg)
     reqctxi_duty_begin(&worker->duty);
     here = worker;
     find_stack(worker);
-    reqctxi_call_hook(pool->config.on_start, pool->config.hook_arg);
-    pthread_mutex_lock(&pool->lock);
-    idle(pool, worker, INT64_MAX);
-    serve(pool, worker);
-    pool->live--;
-    reqctxi_state_call_idle(pool); /* it may have been called for a job */
-    pthread_mutex_unlock(&pool->lock);
-    reqctxi_call_hook(pool->config.on_stop, pool->config.hook_arg);
-    pthread_mutex_lock(&pool->lock);
-    leave(pool, worker);
+    reqctxi_call_hook(pool, pool->config.on_start, pool->config.hook_arg);
+    reqctxi_lock_again(pool);
+    if (!reqctxi_is_forked(pool)) {
+        idle(pool, worker, INT64_MAX);
+        serve(pool, worker);
+    }
+    if (!reqctxi_is_forked(pool)) {
+        pool->live--;
+        reqctxi_state_call_idle(pool); /* it may have been called for a job */
+        pthread_mutex_unlock(&pool->lock);
+        reqctxi_call_hook(pool, pool->config.on_stop, pool->config.hook_arg);
+        reqctxi_lock_again(pool);
+        leave(pool, worker);
+    }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }

@@ -67,6 +67,7 @@ reqctx_status reqctxi_thread_start(reqctx_pool *pool,
 void reqctxi_thread_join(pthread_t thread);
 
 /* Calls a hook of the pool, which may be NULL, in an empty context. */
-void reqctxi_call_hook(void (*hook)(void *hook_arg), void *hook_arg);
+void reqctxi_call_hook(const reqctx_pool *pool, void (*hook)(void *hook_arg),
+                       void *hook_arg);
 
 #endif

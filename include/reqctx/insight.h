@@ -23,9 +23,10 @@ typedef struct reqctx_pool_stats {
     uint64_t left_entered;                     /* jobs that left contexts
                                                 * entered */
     size_t waiting; /* jobs that have not begun; delayed ones included */
-    size_t delayed; /* of those, jobs whose time has not come */
+    size_t delayed; /* of those, jobs whose time has not come, or that a stepped
+                     * pool has not looked at since */
     size_t running;
-    int64_t oldest_ns; /* how long the oldest has waited that may begin; 0 if
+    int64_t oldest_ns; /* how long the oldest of the others has waited; 0 if
                         * there is none */
     unsigned workers;  /* as many as were asked for */
     unsigned threads;  /* workers that there are now, spare ones too */
@@ -47,7 +48,7 @@ typedef struct reqctx_worker_info {
     unsigned index;   /* its thread is NAME-INDEX */
     bool is_running;  /* all that follows is of its innermost job */
     char label[64];   /* cut to that; "" if it has none */
-    int64_t since_ns; /* when it began (reqctx_now_ns) */
+    int64_t since_ns; /* when it began (reqctx_now_ns); 0: just now */
     reqctx *context;  /* yours to drop; NULL if the pool does not show jobs */
     uintptr_t reserved[4];
 } reqctx_worker_info;

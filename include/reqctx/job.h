@@ -142,7 +142,8 @@ REQCTX_API const char *reqctx_pool_job_label(void);
  *
  * Errors:  REQCTX_PENDING: it has not ended yet. DEADLOCK, TOO_DEEP,
  *          OTHER_STACK, CANCELLED, DEADLINE: see above. REQCTX_INVALID:
- *          future is NULL. REQCTX_STOPPED: in a child of fork().
+ *          future is NULL. REQCTX_STOPPED: in a child of fork(), if it had
+ *          not ended before.
  *          REQCTX_SYSTEM: there is nothing to sleep on.
  * Threads: any, also several at once.
  */
@@ -264,7 +265,7 @@ REQCTX_API reqctx_status reqctx_group_wait(reqctx_group *group,
 REQCTX_API void reqctx_group_close(reqctx_group *group);
 
 /* Cancels the group's scope, as its first failure does. REQCTX_INVALID: it
- * has none, or group is NULL. */
+ * has none, or group is NULL. REQCTX_STOPPED: in a child of fork(). */
 REQCTX_API reqctx_status reqctx_group_cancel(reqctx_group *group,
                                              const char *cause);
 

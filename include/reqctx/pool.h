@@ -137,7 +137,8 @@ typedef struct reqctx_pool_config {
     bool shows_jobs; /* for reqctx_pool_read_worker; one allocation a job */
     bool measures;   /* for reqctx_pool_read_times */
     uint64_t seed;   /* of a stepped pool: not 0: steps take the jobs that may
-                      * begin in an order shuffled by it */
+                      * begin in an order shuffled by it; in a lane of limit 1
+                      * they keep theirs */
     uintptr_t reserved[8]; /* must be zero */
 } reqctx_pool_config;
 
@@ -263,7 +264,8 @@ REQCTX_API reqctx_status reqctx_pool_step(reqctx_pool *pool);
  *
  * drain_until does so until until_ns (reqctx_now_ns). Then what has not begun
  * is handed back: its drop is called, on this thread, with
- * REQCTX_DROP_HANDED_BACK, and from then on nobody may submit.
+ * REQCTX_DROP_HANDED_BACK. From then on nobody may submit, and workers take
+ * no more jobs; one that waits for a job may still run that.
  *
  * Errors:  REQCTX_PENDING: the time came, and jobs still run; what waited was
  *          handed back. Drain again to wait for them.
