@@ -51,6 +51,7 @@ static reqctx_status run_one(reqctx_pool *pool, struct reqctxi_limit limit)
     struct reqctxi_job *job = reqctxi_state_take(pool, NULL);
     if (job != NULL) {
         reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
+        reqctxi_timer_tell_water(pool);
         return REQCTX_OK;
     }
     pool->free++;

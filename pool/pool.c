@@ -36,9 +36,10 @@ static bool is_valid(const reqctx_pool_config *config, unsigned count)
     for (size_t i = 0; i < sizeof(config->reserved) / sizeof(reserved); i++) {
         reserved |= config->reserved[i];
     }
-    bool fits = config->stepped
-                    ? count + config->spare_workers + config->high_workers == 0
-                    : config->high_workers < count && config->seed == 0;
+    bool fits =
+        config->stepped
+            ? (count | config->spare_workers | config->high_workers) == 0
+            : config->high_workers < count && config->seed == 0;
     return reserved == 0 && fits && is_in_range(config, count);
 }
 
@@ -219,12 +220,16 @@ reqctx_status reqctx_lane_new(reqctx_pool *pool, unsigned limit,
     if (reqctxi_is_forked(pool)) {
         return REQCTX_STOPPED;
     }
-    reqctx_lane *block = reqctx_alloc(sizeof(*block));
-    if (block == NULL) {
-        return REQCTX_NOMEM;
-    }
     pthread_mutex_lock(&pool->lock);
-    reqctxi_lane_give(&pool->queue, block);
+    while (pool->queue.spare == NULL) {
+        pthread_mutex_unlock(&pool->lock);
+        reqctx_lane *block = reqctx_alloc(sizeof(*block));
+        if (block == NULL) {
+            return REQCTX_NOMEM;
+        }
+        pthread_mutex_lock(&pool->lock);
+        reqctxi_lane_give(&pool->queue, block);
+    }
     *out_lane = reqctxi_lane_take(&pool->queue, limit);
     pthread_mutex_unlock(&pool->lock);
     return REQCTX_OK;
@@ -293,13 +298,13 @@ reqctx_status reqctx_pool_step(reqctx_pool *pool)
     int64_t now_ns = reqctx_now_ns();
     pthread_mutex_lock(&pool->lock);
     reqctxi_state_ripen(pool, now_ns);
+    reqctxi_timer_tell_water(pool);
     struct reqctxi_job *job = reqctxi_state_take(pool, NULL);
     bool is_empty = job == NULL;
     if (!is_empty) {
         reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
     }
-    while (reqctxi_timer_tell_water(pool)) {
-    }
+    reqctxi_timer_tell_water(pool);
     pthread_mutex_unlock(&pool->lock);
     return is_empty ? REQCTX_EMPTY : REQCTX_OK;
 }

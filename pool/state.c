@@ -48,12 +48,24 @@ static bool is_over(size_t count, size_t capacity, size_t free)
     return capacity != 0 && count >= capacity && count - capacity >= free;
 }
 
+/* Idle workers that may take a job from lane at once. */
+static size_t takers_of(const reqctx_pool *pool, const struct reqctx_lane *lane)
+{
+    if (lane->limit == 0) {
+        return pool->free;
+    }
+    size_t places =
+        lane->running < lane->limit ? lane->limit - lane->running : 0;
+    return places < pool->free ? places : pool->free;
+}
+
 bool reqctxi_state_is_full(const reqctx_pool *pool,
                            const struct reqctx_lane *lane)
 {
     return is_over(reqctxi_state_waiting(pool), pool->config.queue_capacity,
                    pool->free) ||
-           is_over(lane->count, pool->config.lane_capacity, pool->free);
+           is_over(lane->count, pool->config.lane_capacity,
+                   takers_of(pool, lane));
 }
 
 unsigned reqctxi_state_allowed(const reqctx_pool *pool)
@@ -107,6 +119,7 @@ static void add_to_group(struct reqctx_group *group, struct reqctxi_job *job)
     if (group == NULL) {
         return;
     }
+    reqctxi_row_call_all(&group->pool->helpers);
     group->live++;
     job->group_next = NULL;
     job->group_prev = group->last;
@@ -178,8 +191,7 @@ void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job)
     reqctxi_queue_begin(&pool->queue, job->lane);
 }
 
-/* Accepts the jobs of submitters for which there is room now. */
-static void admit_waiting(reqctx_pool *pool)
+void reqctxi_state_admit(reqctx_pool *pool)
 {
     struct reqctxi_seat *seat = pool->room.first;
     while (seat != NULL) {
@@ -200,9 +212,7 @@ static struct reqctxi_job *taken(reqctx_pool *pool, struct reqctxi_job *job)
     pool->running++;
     set_state(job, REQCTXI_TAKEN);
     take_from_group(job->group, job);
-    if (pool->room.first != NULL) {
-        admit_waiting(pool);
-    }
+    reqctxi_state_admit(pool);
     note_water(pool);
     reqctxi_state_call_idle(pool);
     check(pool);

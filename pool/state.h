@@ -46,14 +46,14 @@
  *     idle       who would run a job: workers, and those who drain a stepped
  *                pool. The last to come is the first to be called, and looks
  *                for itself what there is to do.
- *     room       submitters, first come first served. Whoever takes a job out
- *                puts in the first one's for which there is room now, and
- *                calls it, so that nobody gets in between; at a drain all get
- *                NULL.
+ *     room       submitters, first come first served. Whoever takes a job
+ *                out, or becomes idle, puts in the first one's for which there
+ *                is room now, and calls it, so that nobody gets in between; at
+ *                a drain all get NULL.
  *     helpers    workers that wait for something that they could not help to
  *                run when they looked. Called, all, when that may have
  *                changed: a time has come, a lane's job or an awaited one has
- *                ended.
+ *                ended, a group has a new one.
  *     drainers   drains. Called at STOPPED, all, and at JOINED.
  *     waiters of a job, of a group: other waits. Called at its end.
  *
@@ -200,6 +200,9 @@ size_t reqctxi_state_waiting(const reqctx_pool *pool);
 /* Whether there is no room for job, in the pool or in its lane. */
 bool reqctxi_state_is_full(const reqctx_pool *pool,
                            const struct reqctx_lane *lane);
+
+/* Accepts the jobs of submitters for which there is room now. */
+void reqctxi_state_admit(reqctx_pool *pool);
 
 /* Accepts job, for its lane, full or not, or for its time. */
 void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job,

@@ -51,8 +51,8 @@ static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
         job->lane->count >= pool->config.lane_capacity) {
         victim = reqctxi_queue_victim(&pool->queue, job->lane);
     }
-    if (victim == NULL) {
-        return REQCTX_FULL; /* all are delayed */
+    if (victim == NULL || victim->level < job->level) {
+        return REQCTX_FULL;
     }
     reqctxi_state_claim(pool, victim);
     reqctxi_state_accept(pool, job, job->is_delayed);

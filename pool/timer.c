@@ -34,18 +34,16 @@ static void call_water(void *arg)
     }
 }
 
-bool reqctxi_timer_tell_water(reqctx_pool *pool)
+void reqctxi_timer_tell_water(reqctx_pool *pool)
 {
     struct reqctxi_timer *timer = &pool->timer;
-    struct news news = {.config = &pool->config, .is_high = timer->is_high};
-    if (timer->is_high == timer->was_high) {
-        return false;
+    while (timer->is_high != timer->was_high && !reqctxi_is_forked(pool)) {
+        struct news news = {.config = &pool->config, .is_high = timer->is_high};
+        timer->was_high = timer->is_high;
+        pthread_mutex_unlock(&pool->lock);
+        reqctxi_call_hook(pool, call_water, &news);
+        reqctxi_lock_again(pool);
     }
-    timer->was_high = timer->is_high;
-    pthread_mutex_unlock(&pool->lock);
-    reqctxi_call_hook(pool, call_water, &news);
-    reqctxi_lock_again(pool);
-    return true;
 }
 
 static void call_stuck(void *arg)
@@ -120,8 +118,7 @@ static int64_t turn(reqctx_pool *pool)
     int64_t now_ns = reqctx_now_ns();
     reqctxi_lock_again(pool);
     reqctxi_state_ripen(pool, now_ns);
-    while (reqctxi_timer_tell_water(pool)) {
-    }
+    reqctxi_timer_tell_water(pool);
     next_ns = lesser(next_ns, look_for_stuck(pool, now_ns));
     next_ns = lesser(next_ns, mind_workers(pool, now_ns));
     if (pool->delays.first != NULL) {

@@ -13,7 +13,7 @@ reqctx_status reqctxi_timer_start(reqctx_pool *pool);
 void reqctxi_timer_end(reqctx_pool *pool);
 
 /* Tells the water marks' hook what it was not told yet. With the lock held,
- * which it lets go meanwhile; true: it did. */
-bool reqctxi_timer_tell_water(reqctx_pool *pool);
+ * which it lets go meanwhile. */
+void reqctxi_timer_tell_water(reqctx_pool *pool);
 
 #endif

@@ -131,8 +131,7 @@ reqctxi_sleep(reqctx_pool *pool, struct reqctxi_row *row,
 
 bool reqctxi_is_helper(const reqctx_pool *pool)
 {
-    return pool->config.stepped || reqctxi_worker_here(pool) != NULL ||
-           pthread_equal(pool->timer.thread, pthread_self());
+    return pool->config.stepped || reqctxi_duty_is_to(pool);
 }
 
 static bool has_ended(const struct reqctxi_job *job,

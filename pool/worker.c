@@ -110,6 +110,7 @@ static void lie_down(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     pool->free++;
     reqctxi_row_push_front(&pool->idle, &worker->seat);
+    reqctxi_state_admit(pool);
 }
 
 /* Runs jobs until the pool stops or can do without this worker. */

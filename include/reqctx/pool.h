@@ -80,7 +80,9 @@ typedef enum reqctx_pool_on_full {
     REQCTX_POOL_RUN = 2,
     /* Drops a job, which is told PUSHED_OUT before the submit returns: of the
      * lowest priority the oldest of the longest lane, and where the lane is
-     * full its own oldest of the lowest. REQCTX_TOO_DEEP as above. */
+     * full its own oldest of the lowest. REQCTX_FULL where there is none but
+     * delayed jobs and those of a higher priority than the new one.
+     * REQCTX_TOO_DEEP as above. */
     REQCTX_POOL_PUSH_OUT = 3
 } reqctx_pool_on_full;
 
@@ -103,13 +105,16 @@ typedef struct reqctx_pool_config {
     const reqctx_var *lane_by; /* borrowed; NULL: none */
     unsigned lane_limit;       /* jobs of such a lane that may run at once; 0:
                                 * any number */
-    size_t lane_capacity;      /* jobs that may wait in a lane, of any kind;
-                                * 0: no bound of its own */
+    size_t lane_capacity;      /* jobs that may wait in a lane, of any kind,
+                                * when their time has come, besides those that
+                                * idle workers may take at once; 0: no bound
+                                * of its own */
 
     unsigned high_workers;   /* workers that take high jobs only; fewer than
                               * all */
     unsigned spare_workers;  /* more threads at the most, while workers block
-                              * (reqctx_pool_blocking_begin, waits) */
+                              * (reqctx_pool_blocking_begin; waits for jobs
+                              * of their own pool) */
     int64_t idle_timeout_ns; /* workers that idle so long end, but for the
                               * last, and come back when needed; 0: only the
                               * spare ones, after 10 s */
@@ -160,7 +165,7 @@ REQCTX_API unsigned reqctx_pool_usable_cores(void);
  * Errors:  REQCTX_INVALID: out_pool is NULL, a value is out of range (more
  *          than 65536 workers or spare ones, any of these or high ones on a
  *          stepped pool, not fewer high ones than workers, an unknown
- *          on_full, a seed without stepped, low_water not below high_water,
+ *          on_full, a seed without stepped, low_water not below a high_water,
  *          a time below 0, a stack size the system does not take), reserved
  *          is not zero.
  *          REQCTX_NOMEM, REQCTX_SYSTEM: nothing was made.
@@ -179,8 +184,8 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  *
  * Errors:  nothing was accepted and no callback is called in each case:
  *          REQCTX_INVALID: pool, job or function is NULL, there is a context
- *          without in, an unknown priority, a lane or group of another pool,
- *          reserved is not zero.
+ *          without in, an unknown priority, a time below 0, a lane or group of
+ *          another pool, reserved is not zero.
  *          REQCTX_NOMEM. REQCTX_STOPPED: the pool drains or was drained;
  *          its own jobs may go on submitting while it drains.
  *          REQCTX_FULL, REQCTX_TOO_DEEP: see on_full. REQCTX_OTHER_STACK: a
@@ -232,7 +237,8 @@ REQCTX_API void reqctx_pool_blocking_end(void);
 
 /*
  * Changes the number of workers. More: they are there when it returns, all of
- * them or none. Fewer: as many leave as soon as they have no job.
+ * them or none. Fewer: as many leave as soon as they have no job, but for those
+ * that may be spare ones, until they have idled.
  *
  * Errors:  REQCTX_INVALID: pool is NULL or stepped, workers is 0, not more
  *          than high_workers, or more than 65536.
@@ -282,8 +288,9 @@ REQCTX_API reqctx_status reqctx_pool_drain_until(reqctx_pool *pool,
 
 /*
  * Drains the pool and frees it; NULL is let pass. No other call on the pool
- * may be running or follow, but for those that its workers' jobs make. Where
- * threads of yours still submit: drain, join them, free.
+ * may be running or follow, but for those that its workers' jobs make; a wait,
+ * cancel or on_done for a job that had not ended when it was called is one.
+ * Where threads of yours still submit: drain, join them, free.
  *
  * Errors:  REQCTX_IN_JOB: called by a job of this pool; nothing changed.
  */
