@@ -6,7 +6,7 @@
  */
 #include "pool/delay.h"
 
-static void put(struct reqctxi_job **slot, struct reqctxi_job *job)
+static void put(reqctx_future **slot, reqctx_future *job)
 {
     *slot = job;
     if (job != NULL) {
@@ -16,13 +16,13 @@ static void put(struct reqctxi_job **slot, struct reqctxi_job *job)
 
 /* Puts the heap of all in left and right, either of which may be NULL, in
  * slot. */
-static void join(struct reqctxi_job **slot, struct reqctxi_job *left,
-                 struct reqctxi_job *right)
+static void join(reqctx_future **slot, reqctx_future *left,
+                 reqctx_future *right)
 {
     while (left != NULL && right != NULL) {
-        bool is_right = right->since_ns < left->since_ns;
-        struct reqctxi_job *earlier = is_right ? right : left;
-        struct reqctxi_job *later = is_right ? left : right;
+        bool is_right = right->job.since_ns < left->job.since_ns;
+        reqctx_future *earlier = is_right ? right : left;
+        reqctx_future *later = is_right ? left : right;
         put(slot, earlier);
         slot = &earlier->heap.child[0];
         left = earlier->heap.child[1];
@@ -32,7 +32,7 @@ static void join(struct reqctxi_job **slot, struct reqctxi_job *left,
     put(slot, left != NULL ? left : right);
 }
 
-void reqctxi_delay_add(struct reqctxi_delays *delays, struct reqctxi_job *job)
+void reqctxi_delay_add(struct reqctxi_delays *delays, reqctx_future *job)
 {
     job->heap.child[0] = NULL;
     job->heap.child[1] = NULL;
@@ -40,8 +40,7 @@ void reqctxi_delay_add(struct reqctxi_delays *delays, struct reqctxi_job *job)
     delays->count++;
 }
 
-void reqctxi_delay_remove(struct reqctxi_delays *delays,
-                          struct reqctxi_job *job)
+void reqctxi_delay_remove(struct reqctxi_delays *delays, reqctx_future *job)
 {
     join(job->heap.link, job->heap.child[0], job->heap.child[1]);
     delays->count--;

@@ -9,12 +9,11 @@
 
 /* All zeros: there are none. */
 struct reqctxi_delays {
-    struct reqctxi_job *first; /* the earliest; NULL: none */
+    reqctx_future *first; /* the earliest; NULL: none */
     size_t count;
 };
 
-void reqctxi_delay_add(struct reqctxi_delays *delays, struct reqctxi_job *job);
-void reqctxi_delay_remove(struct reqctxi_delays *delays,
-                          struct reqctxi_job *job);
+void reqctxi_delay_add(struct reqctxi_delays *delays, reqctx_future *job);
+void reqctxi_delay_remove(struct reqctxi_delays *delays, reqctx_future *job);
 
 #endif

@@ -25,10 +25,18 @@ static void join(reqctx_pool *pool)
     reqctxi_row_call_all(&pool->drainers);
 }
 
-static struct reqctxi_job *any_that_waits(const reqctx_pool *pool)
+/* Takes a job that waits, be it in a hand; NULL: there is none. */
+static struct reqctxi_job *take_any(reqctx_pool *pool)
 {
     struct reqctxi_job *job = reqctxi_queue_victim(&pool->queue, NULL);
-    return job != NULL ? job : pool->delays.first;
+    if (job == NULL && pool->delays.first != NULL) {
+        job = &pool->delays.first->job;
+    }
+    if (job == NULL) {
+        return reqctxi_state_steal(pool, NULL);
+    }
+    reqctxi_state_claim(pool, job);
+    return job;
 }
 
 /* Drops all that waits. */
@@ -36,8 +44,7 @@ static void hand_back(reqctx_pool *pool)
 {
     reqctxi_state_close(pool, REQCTXI_CLOSED);
     struct reqctxi_job *job;
-    while (!reqctxi_is_forked(pool) && (job = any_that_waits(pool)) != NULL) {
-        reqctxi_state_claim(pool, job);
+    while (!reqctxi_is_forked(pool) && (job = take_any(pool)) != NULL) {
         reqctxi_state_end(pool, job, REQCTX_DROP_HANDED_BACK);
     }
 }

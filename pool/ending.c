@@ -30,14 +30,14 @@ static bool has_failed(const reqctx_result *result)
 }
 
 /* 3 */
-static void note_failure(reqctx_pool *pool, struct reqctxi_job *job)
+static void note_failure(reqctx_pool *pool, reqctx_future *future)
 {
-    struct reqctx_group *group = job->group;
-    if (group == NULL || group->has_failed || !has_failed(&job->result)) {
+    struct reqctx_group *group = future->group;
+    if (group == NULL || group->has_failed || !has_failed(&future->result)) {
         return;
     }
     group->has_failed = true;
-    group->failure = job->result;
+    group->failure = future->result;
     if (group->scope != NULL) {
         pthread_mutex_unlock(&pool->lock);
         reqctx_cancel_now(group->scope, "another job of the group failed");
@@ -46,18 +46,18 @@ static void note_failure(reqctx_pool *pool, struct reqctxi_job *job)
 }
 
 /* 4, and 5 */
-static void publish(reqctx_pool *pool, struct reqctxi_job *job)
+static void publish(reqctx_pool *pool, reqctx_future *future)
 {
-    reqctx_done *dones = job->dones;
-    job->dones = NULL;
+    reqctx_done *dones = future->dones;
+    future->dones = NULL;
     /* Release: pairs with reqctxi_job_has_ended, so that the result is seen
      * with it. */
-    __atomic_store_n(&job->state, REQCTXI_ENDED, __ATOMIC_RELEASE);
-    reqctxi_row_call_all(&job->waiters);
+    __atomic_store_n(&future->job.state, REQCTXI_ENDED, __ATOMIC_RELEASE);
+    reqctxi_row_call_all(&future->waiters);
     reqctxi_row_call_all(&pool->helpers);
     if (dones != NULL) {
         pthread_mutex_unlock(&pool->lock);
-        reqctxi_job_call_dones(job, dones);
+        reqctxi_future_call_dones(future, dones);
         reqctxi_lock_again(pool);
     }
 }
@@ -70,22 +70,31 @@ static void count_time(reqctx_histogram *histogram, int64_t time_ns)
     histogram->sum_ns += (uint64_t)(time_ns > 0 ? time_ns : 0);
 }
 
+static void count_times(reqctx_pool *pool, const reqctx_future *future)
+{
+    if (pool->times != NULL && future != NULL &&
+        future->result.dropped == REQCTX_DROP_NONE) {
+        count_time(&pool->times[0], future->began_ns - future->job.since_ns);
+        count_time(&pool->times[1], future->ended_ns - future->began_ns);
+    }
+}
+
+static void count_endings(reqctx_pool *pool, reqctx_drop_reason reason,
+                          uint64_t count)
+{
+    pool->running -= (size_t)count;
+    if (reason == REQCTX_DROP_NONE) {
+        pool->run += count;
+    } else {
+        pool->dropped_for[reason] += count;
+    }
+}
+
 /* 6 */
-static void count(reqctx_pool *pool, struct reqctxi_job *job, bool left_entered)
+static void leave_lane(reqctx_pool *pool, struct reqctxi_job *job)
 {
     struct reqctx_lane *lane = job->lane;
-    struct reqctx_group *group = job->group;
-    if (job->result.dropped != REQCTX_DROP_NONE) {
-        pool->dropped_for[job->result.dropped]++;
-    } else {
-        pool->run++;
-        if (pool->times != NULL) {
-            count_time(&pool->times[0], job->began_ns - job->since_ns);
-            count_time(&pool->times[1], job->ended_ns - job->began_ns);
-        }
-    }
-    pool->left_entered += left_entered;
-    pool->running--;
+    struct reqctx_group *group = reqctxi_group_of(job);
     reqctxi_queue_end(&pool->queue, lane);
     if (lane->limit != 0 || group != NULL) {
         reqctxi_row_call_all(&pool->helpers);
@@ -99,48 +108,156 @@ static void count(reqctx_pool *pool, struct reqctxi_job *job, bool left_entered)
 /* 7 */
 static void let_go(reqctx_pool *pool, struct reqctxi_job *job)
 {
+    reqctx_future *future = reqctxi_future_of(job);
     /* Acquire and release: the last holder frees what the other one wrote and
      * read. */
-    if (!job->is_future ||
-        __atomic_sub_fetch(&job->holders, 1, __ATOMIC_ACQ_REL) == 0) {
+    if (future == NULL ||
+        __atomic_sub_fetch(&future->holders, 1, __ATOMIC_ACQ_REL) == 0) {
         reqctxi_state_give_block(pool, job);
     }
+}
+
+/* Lets go of the lock, and of blocks that nobody wants. */
+static void unlock_and_free(reqctx_pool *pool)
+{
+    struct reqctxi_job *dead = pool->dead;
+    pool->dead = NULL;
+    pthread_mutex_unlock(&pool->lock);
+    reqctxi_free_blocks(dead);
+}
+
+/* 1. False: in a child of fork(). */
+static bool run(reqctx_pool *pool, struct reqctxi_job *job,
+                reqctx_drop_reason reason, reqctx_result *out_result)
+{
+    unlock_and_free(pool);
+    bool left_entered = reqctxi_job_end(job, reason, out_result);
+    reqctxi_lock_again(pool);
+    pool->left_entered += left_entered;
+    return !reqctxi_is_forked(pool);
+}
+
+/* What jobs left blocking ends with them. */
+static void end_blocks(reqctx_pool *pool, struct reqctxi_worker *worker,
+                       unsigned blocks)
+{
+    while (worker->blocks > blocks) {
+        reqctxi_state_unblock(pool, worker);
+    }
+}
+
+/* 1, on a worker, and 2. */
+static bool run_on(struct reqctxi_worker *worker, reqctx_pool *pool,
+                   struct reqctxi_job *job, reqctx_drop_reason reason,
+                   reqctx_result *out_result)
+{
+    reqctx_future *future = reqctxi_future_of(job);
+    reqctx_future *outer = worker->shows;
+    unsigned blocks = worker->blocks;
+    worker->jobs++;
+    if (future != NULL && future->shown != NULL) {
+        worker->shows = future;
+    }
+    bool is_here = run(pool, job, reason, out_result);
+    worker->jobs--;
+    worker->shows = outer;
+    if (is_here) {
+        end_blocks(pool, worker, blocks);
+    }
+    return is_here;
+}
+
+/* 2 to 5, of a future. */
+static void end_future(reqctx_pool *pool, reqctx_future *future,
+                       const reqctx_result *result)
+{
+    future->result = *result;
+    if (future->shown != NULL) {
+        pthread_mutex_unlock(&pool->lock);
+        reqctxi_job_let_go(&future->job);
+        reqctxi_lock_again(pool);
+    }
+    note_failure(pool, future);
+    publish(pool, future);
+    count_times(pool, future);
 }
 
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason)
 {
     struct reqctxi_worker *worker = reqctxi_worker_here(pool);
-    struct reqctxi_job *outer = worker != NULL ? worker->runs : NULL;
-    unsigned blocks = worker != NULL ? worker->blocks : 0;
-    struct reqctxi_job *dead = pool->dead;
-    pool->dead = NULL;
-    if (worker != NULL) {
-        worker->runs = job;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    reqctxi_free_blocks(dead);
-    bool left_entered = reqctxi_job_end(job, reason);
-    reqctxi_lock_again(pool);
-    if (reqctxi_is_forked(pool)) {
-        return;
-    }
-    if (worker != NULL) {
-        worker->runs = outer;
-        while (worker->blocks > blocks) {
-            reqctxi_state_unblock(pool, worker);
+    reqctx_result result;
+    bool is_here = worker != NULL ? run_on(worker, pool, job, reason, &result)
+                                  : run(pool, job, reason, &result);
+    if (is_here) {
+        if (job->is_future) {
+            end_future(pool, reqctxi_future_of(job), &result);
         }
+        count_endings(pool, result.dropped, 1);
+        leave_lane(pool, job);
+        let_go(pool, job);
+        reqctxi_state_settle(pool);
     }
-    if (job->shown != NULL) {
-        pthread_mutex_unlock(&pool->lock);
-        reqctxi_job_let_go(job);
-        reqctxi_lock_again(pool);
+}
+
+/* 6 and 7, of what the worker has ended from its hand. */
+static void count_hand(reqctx_pool *pool, struct reqctxi_hand *hand)
+{
+    size_t total = 0;
+    pthread_mutex_lock(&hand->lock);
+    for (int reason = 0; reason < REQCTX_DROP_REASONS; reason++) {
+        count_endings(pool, (reqctx_drop_reason)reason,
+                      hand->ended_for[reason]);
+        total += (size_t)hand->ended_for[reason];
+        hand->ended_for[reason] = 0;
     }
-    note_failure(pool, job);
-    if (job->is_future) {
-        publish(pool, job);
+    pool->left_entered += hand->left_entered;
+    hand->left_entered = 0;
+    struct reqctxi_job *ended = hand->ended;
+    hand->ended = NULL;
+    pthread_mutex_unlock(&hand->lock);
+    reqctxi_queue_end_plain(&pool->queue, total);
+    while (ended != NULL) {
+        struct reqctxi_job *next = ended->next;
+        reqctxi_state_give_block(pool, ended);
+        ended = next;
     }
-    count(pool, job, left_entered);
-    let_go(pool, job);
-    reqctxi_state_settle(pool);
+}
+
+/* Ends job and those in the hand, until it is empty or there is something
+ * else to do. Nobody but this thread writes its worker's blocks: it may read
+ * them without the lock. */
+static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
+                     struct reqctxi_job *job, unsigned attention)
+{
+    while (job != NULL && !reqctxi_is_forked(pool)) {
+        reqctx_result result;
+        bool left_entered = reqctxi_job_end(job, REQCTX_DROP_NONE, &result);
+        if (reqctxi_is_forked(pool)) {
+            return; /* the hand's lock may be held by nobody */
+        }
+        /* Relaxed: see reqctxi_state_call_attention. */
+        bool is_more =
+            worker->blocks == 0 &&
+            attention == __atomic_load_n(&pool->attention, __ATOMIC_RELAXED);
+        job = reqctxi_hand_next(&worker->hand, job, result.dropped,
+                                left_entered, is_more);
+    }
+}
+
+void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
+                             struct reqctxi_job *job)
+{
+    unsigned attention = pool->attention;
+    worker->jobs++;
+    unlock_and_free(pool);
+    run_hand(pool, worker, job, attention);
+    reqctxi_lock_again(pool);
+    worker->jobs--;
+    if (!reqctxi_is_forked(pool)) {
+        end_blocks(pool, worker, 0);
+        reqctxi_state_put_back(pool, worker);
+        count_hand(pool, &worker->hand);
+        reqctxi_state_settle(pool);
+    }
 }

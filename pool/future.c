@@ -10,7 +10,7 @@
 static void read_result(const reqctx_future *future, reqctx_result *out_result)
 {
     if (out_result != NULL) {
-        *out_result = future->job.result;
+        *out_result = future->result;
     }
 }
 
@@ -28,7 +28,7 @@ static reqctx_status wait_until(reqctx_future *future, int64_t until_ns,
         status = reqctx_cancel_status();
         pthread_mutex_lock(&pool->lock);
         if (status == REQCTX_OK || job->state == REQCTXI_ENDED) {
-            status = reqctxi_wait_for(pool, job, NULL, limit);
+            status = reqctxi_wait_for(pool, future, NULL, limit);
         }
         pthread_mutex_unlock(&pool->lock);
     }
@@ -93,14 +93,14 @@ reqctx_status reqctx_future_cancel(reqctx_future *future)
 }
 
 /* Registers done, unless the job has ended. */
-static bool add_done(struct reqctxi_job *job, reqctx_done *done)
+static bool add_done(reqctx_future *future, reqctx_done *done)
 {
-    reqctx_pool *pool = job->pool;
+    reqctx_pool *pool = future->job.pool;
     pthread_mutex_lock(&pool->lock);
-    bool is_in_time = job->state != REQCTXI_ENDED;
+    bool is_in_time = future->job.state != REQCTXI_ENDED;
     if (is_in_time) {
-        done->next = job->dones;
-        job->dones = done;
+        done->next = future->dones;
+        future->dones = done;
     }
     pthread_mutex_unlock(&pool->lock);
     return is_in_time;
@@ -114,15 +114,14 @@ reqctx_status reqctx_future_on_done(reqctx_future *future,
     if (future == NULL || call == NULL || out_done == NULL) {
         return REQCTX_INVALID;
     }
-    struct reqctxi_job *job = &future->job;
-    bool has_ended = reqctxi_job_has_ended(job);
-    if (!has_ended && reqctxi_is_forked(job->pool)) {
+    bool has_ended = reqctxi_job_has_ended(&future->job);
+    if (!has_ended && reqctxi_is_forked(future->job.pool)) {
         return REQCTX_STOPPED;
     }
     *out_done = (reqctx_done){.call = call, .arg = arg};
     reqctx_capture_take(&out_done->capture);
-    if (has_ended || !add_done(job, out_done)) {
-        reqctxi_job_call_dones(job, out_done);
+    if (has_ended || !add_done(future, out_done)) {
+        reqctxi_future_call_dones(future, out_done);
     }
     return REQCTX_OK;
 }
@@ -131,7 +130,7 @@ void reqctx_future_drop(reqctx_future *future)
 {
     /* Acquire and release: as in ending.c, whose holder the pool is. */
     if (future != NULL &&
-        __atomic_sub_fetch(&future->job.holders, 1, __ATOMIC_ACQ_REL) == 0) {
+        __atomic_sub_fetch(&future->holders, 1, __ATOMIC_ACQ_REL) == 0) {
         reqctx_free(future);
     }
 }

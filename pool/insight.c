@@ -26,24 +26,49 @@ static int64_t oldest_since(const struct reqctxi_queue *queue)
     return oldest_ns;
 }
 
+/* What is in a hand waits, and what has ended from it does not run, though
+ * the pool has not counted it yet. */
+static void add_hand(reqctx_pool_stats *stats, struct reqctxi_hand *hand,
+                     int64_t now_ns)
+{
+    pthread_mutex_lock(&hand->lock);
+    stats->waiting += hand->count;
+    stats->running -= hand->count;
+    for (int i = 0; i < REQCTX_DROP_REASONS; i++) {
+        stats->running -= (size_t)hand->ended_for[i];
+        stats->dropped_for[i] += hand->ended_for[i];
+    }
+    stats->left_entered += hand->left_entered;
+    if (hand->count != 0 && now_ns - hand->first->since_ns > stats->oldest_ns) {
+        stats->oldest_ns = now_ns - hand->first->since_ns;
+    }
+    pthread_mutex_unlock(&hand->lock);
+}
+
 /* With the lock held. */
 static reqctx_pool_stats read_stats(const reqctx_pool *pool, int64_t now_ns)
 {
     reqctx_pool_stats stats = {.accepted = pool->accepted,
                                .refused = pool->refused,
-                               .run = pool->run,
                                .left_entered = pool->left_entered,
                                .waiting = reqctxi_state_waiting(pool),
                                .delayed = pool->delays.count,
                                .running = pool->running,
                                .threads = pool->live,
                                .blocked = pool->blocked};
-    for (int i = 0; i < REQCTX_DROP_REASONS; i++) {
-        stats.dropped_for[i] = pool->dropped_for[i];
-        stats.dropped += pool->dropped_for[i];
-    }
     int64_t since_ns = oldest_since(&pool->queue);
     stats.oldest_ns = since_ns < now_ns ? now_ns - since_ns : 0;
+    memcpy(stats.dropped_for, pool->dropped_for, sizeof(stats.dropped_for));
+    stats.dropped_for[REQCTX_DROP_NONE] = pool->run;
+    for (struct reqctxi_worker *worker = pool->workers; worker != NULL;
+         worker = worker->next) {
+        add_hand(&stats, &worker->hand, now_ns);
+    }
+    stats.run = stats.dropped_for[REQCTX_DROP_NONE];
+    stats.dropped_for[REQCTX_DROP_NONE] = 0;
+    for (int i = 0; i < REQCTX_DROP_REASONS; i++) {
+        stats.dropped += stats.dropped_for[i];
+    }
     stats.workers = pool->config.stepped ? 0 : pool->target;
     stats.idle = (unsigned)pool->free;
     return stats;
@@ -68,13 +93,14 @@ reqctx_status reqctx_pool_read_stats(reqctx_pool *pool,
 void reqctxi_worker_read(const struct reqctxi_worker *worker,
                          reqctx_worker_info *out_info)
 {
-    const struct reqctxi_job *job = worker->runs;
-    *out_info =
-        (reqctx_worker_info){.index = worker->index, .is_running = job != NULL};
-    if (job != NULL && job->shown != NULL) {
-        memcpy(out_info->label, job->shown->label, sizeof(out_info->label));
-        out_info->since_ns = __atomic_load_n(&job->began_ns, __ATOMIC_RELAXED);
-        out_info->context = reqctx_hold(job->shown->context);
+    const reqctx_future *future = worker->shows;
+    *out_info = (reqctx_worker_info){.index = worker->index,
+                                     .is_running = worker->jobs != 0};
+    if (future != NULL) {
+        memcpy(out_info->label, future->shown->label, sizeof(out_info->label));
+        out_info->since_ns =
+            __atomic_load_n(&future->began_ns, __ATOMIC_RELAXED);
+        out_info->context = reqctx_hold(future->shown->context);
     }
 }
 

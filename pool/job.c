@@ -61,7 +61,8 @@ bool reqctxi_duty_is_in_lane(const reqctx_lane *lane)
 bool reqctxi_duty_is_in_group(const reqctx_group *group)
 {
     const struct reqctxi_duty *duty = innermost;
-    while (duty != NULL && (duty->job == NULL || duty->job->group != group)) {
+    while (duty != NULL &&
+           (duty->job == NULL || reqctxi_group_of(duty->job) != group)) {
         duty = duty->outer;
     }
     return duty != NULL;
@@ -101,23 +102,23 @@ reqctx_status reqctxi_job_check(const reqctx_job *order)
 }
 
 /* Makes what others see of the job whose context is current. */
-static reqctx_status show(struct reqctxi_job *job)
+static reqctx_status show(reqctx_future *future)
 {
+    const char *label = future->job.label;
     struct reqctxi_shown *shown = reqctx_alloc(sizeof(*shown));
     if (shown == NULL) {
         return REQCTX_NOMEM;
     }
     *shown = (struct reqctxi_shown){.was_told = false};
-    if (job->label != NULL) {
-        memcpy(shown->label, job->label,
-               strnlen(job->label, sizeof(shown->label) - 1));
+    if (label != NULL) {
+        memcpy(shown->label, label, strnlen(label, sizeof(shown->label) - 1));
     }
     reqctx_status status = reqctx_copy_current(&shown->context);
     if (status != REQCTX_OK) {
         reqctx_free(shown);
         return status;
     }
-    job->shown = shown;
+    future->shown = shown;
     return REQCTX_OK;
 }
 
@@ -138,7 +139,7 @@ static reqctx_status capture(struct reqctxi_job *job, const reqctx_job *order,
     reqctx_status status =
         scope != NULL ? reqctx_scope_set(scope, NULL) : REQCTX_OK;
     if (status == REQCTX_OK && is_shown) {
-        status = show(job);
+        status = show(reqctxi_future_of(job));
     }
     reqctx_capture_leave(&job->capture);
     if (status != REQCTX_OK) {
@@ -158,8 +159,8 @@ reqctx_status reqctxi_job_init(struct reqctxi_job *job, const reqctx_job *order,
                                 .arg = order->arg,
                                 .label = order->label,
                                 .level = level_of[order->priority],
-                                .group = order->group,
-                                .state = REQCTXI_NEW};
+                                .state = REQCTXI_NEW,
+                                .is_future = job->is_future};
     return capture(job, order, scope, is_shown);
 }
 
@@ -176,17 +177,22 @@ bool reqctxi_job_key(struct reqctxi_job *job, const reqctx_var *var,
     return has_key;
 }
 
+static void drop_shown(reqctx_future *future)
+{
+    if (future != NULL && future->shown != NULL) {
+        reqctx_drop(future->shown->context);
+        reqctx_free(future->shown);
+        future->shown = NULL;
+    }
+}
+
 void reqctxi_job_let_go(struct reqctxi_job *job)
 {
     struct reqctxi_duty duty = {.pool = job->pool, .job = job, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
-    if (job->shown != NULL) {
-        reqctx_drop(job->shown->context);
-        reqctx_free(job->shown);
-        job->shown = NULL;
-    }
+    drop_shown(reqctxi_future_of(job));
     reqctx_capture_drop(&job->capture);
     reqctx_capture_leave(&around);
     reqctx_capture_drop(&around);
@@ -213,34 +219,46 @@ static reqctx_drop_reason find_reason(void)
     }
 }
 
-static void call(struct reqctxi_job *job, struct reqctxi_duty *duty)
+static void call(const struct reqctxi_job *job, struct reqctxi_duty *duty,
+                 reqctx_result *result)
 {
-    if (job->is_timed) {
-        /* Relaxed: a time by itself, which orders nothing. */
-        __atomic_store_n(&job->began_ns, reqctx_now_ns(), __ATOMIC_RELAXED);
-    }
-    if (job->result.dropped == REQCTX_DROP_NONE) {
-        duty->result = &job->result;
+    if (result->dropped == REQCTX_DROP_NONE) {
+        duty->result = result;
         job->run(job->arg);
         duty->result = NULL;
     } else if (job->drop != NULL) {
-        job->drop(job->arg, job->result.dropped);
-    }
-    if (job->is_timed) {
-        job->ended_ns = reqctx_now_ns();
+        job->drop(job->arg, result->dropped);
     }
 }
 
-bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason)
+static void call_timed(reqctx_future *future, struct reqctxi_duty *duty,
+                       reqctx_result *result)
+{
+    /* Relaxed: a time by itself, which orders nothing. */
+    __atomic_store_n(&future->began_ns, reqctx_now_ns(), __ATOMIC_RELAXED);
+    call(&future->job, duty, result);
+    future->ended_ns = reqctx_now_ns();
+}
+
+bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
+                     reqctx_result *out_result)
 {
     struct reqctxi_duty duty = {
         .pool = job->pool, .job = job, .label = job->label, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
+    reqctx_future *future = reqctxi_future_of(job);
+    *out_result = (reqctx_result){.dropped = reason};
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
     reqctx_capture_enter(&job->capture);
-    job->result.dropped = reason != REQCTX_DROP_NONE ? reason : find_reason();
-    call(job, &duty);
+    if (reason == REQCTX_DROP_NONE) {
+        out_result->dropped = find_reason();
+    }
+    if (future != NULL && future->is_timed) {
+        call_timed(future, &duty, out_result);
+    } else {
+        call(job, &duty, out_result);
+    }
     duty.label = NULL; /* may have ended with the job's arg */
     bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
     reqctx_capture_drop(&job->capture);
@@ -278,9 +296,10 @@ static reqctx_done *reverse(reqctx_done *dones)
     return reversed;
 }
 
-void reqctxi_job_call_dones(const struct reqctxi_job *job, reqctx_done *dones)
+void reqctxi_future_call_dones(const reqctx_future *future, reqctx_done *dones)
 {
-    struct reqctxi_duty duty = {.pool = job->pool, .job = job, .jobs = 1};
+    struct reqctxi_duty duty = {
+        .pool = future->job.pool, .job = &future->job, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
@@ -288,7 +307,7 @@ void reqctxi_job_call_dones(const struct reqctxi_job *job, reqctx_done *dones)
     while (dones != NULL) {
         reqctx_done *done = dones;
         dones = done->next;
-        call_done(done, &job->result);
+        call_done(done, &future->result);
     }
     reqctx_capture_leave(&around);
     reqctx_capture_drop(&around);

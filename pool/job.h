@@ -15,8 +15,12 @@
  * release order, so that who has a future may look, with acquire order,
  * without the lock, and read the result; the pool may be gone by then.
  *
- * A plain job's memory is the pool's again when it has ended. A future's has
- * two holders, the pool until the end and the user; the last one frees it.
+ * A job is plain, and small, or a *future*: one that somebody may have a
+ * handle of, or that has a group, a later start, or times that are wanted.
+ *
+ * A plain job's block is the pool's again when it has ended. A future's block
+ * has up to two holders, the pool until the end and the user of the handle;
+ * the last one frees it.
  */
 #ifndef REQCTXI_JOB_H
 #define REQCTXI_JOB_H
@@ -49,45 +53,57 @@ struct reqctxi_job {
     void (*drop)(void *arg, reqctx_drop_reason reason);
     void *arg;
     const char *label;
-    struct reqctxi_shown *shown; /* NULL: the pool does not show jobs */
     reqctx_pool *pool;
     reqctx_lane *lane; /* pinned until the end */
     int64_t since_ns;  /* when it was submitted, or was to begin */
-    int64_t began_ns;  /* atomic; 0: not yet, or nobody has a use for it */
-    int64_t ended_ns;  /* where began_ns is not 0 */
-    bool is_timed;
-    bool is_delayed; /* until it is accepted: it asks for a later start */
-    uint8_t level;   /* of priority; 0 is taken first */
-    uint8_t state;   /* enum reqctxi_job_state */
-
-    reqctx_group *group;
-    struct reqctxi_job *group_next; /* of those that have not begun */
-    struct reqctxi_job *group_prev;
-
-    struct {
-        struct reqctxi_job *child[2]; /* see delay.c */
-        struct reqctxi_job **link;
-    } heap;
-
-    /* Of a future only. */
+    uint8_t level;     /* of priority; 0 is taken first */
+    uint8_t state;     /* enum reqctxi_job_state */
     bool is_future;
-    uintptr_t holders; /* atomic: the pool, until the end, and the user */
-    struct reqctxi_row waiters;
-    reqctx_done *dones;
-    reqctx_result result;
 };
 
 struct reqctx_future {
     struct reqctxi_job job;
+    uintptr_t holders; /* atomic */
+    struct reqctxi_row waiters;
+    reqctx_done *dones;
+    reqctx_result result;
+
+    reqctx_group *group;
+    reqctx_future *group_next; /* of those that have not begun */
+    reqctx_future *group_prev;
+
+    bool is_delayed; /* until it is accepted: it asks for a later start */
+    struct {
+        reqctx_future *child[2]; /* see delay.c */
+        reqctx_future **link;
+    } heap;
+
+    bool is_timed;
+    struct reqctxi_shown *shown; /* NULL: the pool does not show jobs */
+    int64_t began_ns;            /* atomic; 0: it has not */
+    int64_t ended_ns;
 };
+
+/* NULL: it is plain. */
+static inline reqctx_future *reqctxi_future_of(struct reqctxi_job *job)
+{
+    return job->is_future ? (reqctx_future *)(void *)job : NULL;
+}
+
+static inline reqctx_group *reqctxi_group_of(const struct reqctxi_job *job)
+{
+    return job->is_future ? ((const reqctx_future *)(const void *)job)->group
+                          : NULL;
+}
 
 /* What an order asks for of the order's own; REQCTX_INVALID: it makes no
  * sense. */
 reqctx_status reqctxi_job_check(const reqctx_job *order);
 
 /*
- * Fills in job, in place, with a snapshot in the right context: inside scope,
- * unless that is NULL. is_shown: with one to look at, too.
+ * Fills in job, in place and all but is_future, with a snapshot in the right
+ * context: inside the group's scope, if it has one; is_shown, of a future:
+ * with one to look at, too.
  *
  * Errors: REQCTX_ENTERED, REQCTX_NOMEM; nothing is held then.
  */
@@ -109,14 +125,15 @@ bool reqctxi_job_has_ended(const struct reqctxi_job *job);
 /*
  * Ends a job on the calling thread: runs it (reason 0), if its cancel scope
  * has not ended, or tells it the reason why it is dropped, in its context;
- * then drops that context. Whether contexts were left entered; the result and
- * the times are in the job, which stays. Calls user code: no lock may be held.
+ * then drops that context. Whether contexts were left entered. The block
+ * stays. Calls user code: no lock may be held.
  */
-bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason);
+bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
+                     reqctx_result *out_result);
 
-/* Calls what was registered for the end of job, which has its result, oldest
- * first. No lock may be held. */
-void reqctxi_job_call_dones(const struct reqctxi_job *job, reqctx_done *dones);
+/* Calls what was registered for the end of future, which has its result,
+ * oldest first. No lock may be held. */
+void reqctxi_future_call_dones(const reqctx_future *future, reqctx_done *dones);
 
 /*
  * A duty says that the calling thread works for a pool now: it ends one of

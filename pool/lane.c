@@ -153,6 +153,72 @@ struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
     return take(queue, lane->level[level].first);
 }
 
+enum { MIDDLE = 1 }; /* the level of plain jobs */
+
+struct reqctxi_job *reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
+                                       size_t *out_count)
+{
+    struct reqctx_lane *plain = &queue->plain;
+    struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
+    *out_count = 0;
+    if (queue->ring[MIDDLE] != plain || plain->ring[MIDDLE].next != plain ||
+        queue->ring[0] != NULL || queue->ring[2] != NULL) {
+        return NULL;
+    }
+    struct reqctxi_job *jobs = fifo->first;
+    struct reqctxi_job *at = jobs;
+    size_t count = 0;
+    while (count < most && at != NULL && !at->is_future) {
+        at = at->next;
+        count++;
+    }
+    fifo->first = at;
+    if (at != NULL) {
+        at->prev = NULL;
+    } else {
+        fifo->last = NULL;
+        leave_ring(queue, plain, MIDDLE);
+    }
+    fifo->count -= count;
+    plain->count -= count;
+    queue->count -= count;
+    plain->running += count;
+    *out_count = count;
+    return jobs;
+}
+
+void reqctxi_queue_put_back(struct reqctxi_queue *queue,
+                            struct reqctxi_job *jobs, size_t count)
+{
+    struct reqctx_lane *plain = &queue->plain;
+    struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
+    struct reqctxi_job *last = NULL;
+    struct reqctxi_job *at = jobs;
+    for (size_t i = 0; i < count; i++) {
+        at->prev = last;
+        last = at;
+        at = at->next;
+    }
+    last->next = fifo->count != 0 ? fifo->first : NULL;
+    if (fifo->count != 0) {
+        fifo->first->prev = last;
+    } else {
+        fifo->last = last;
+        enter_ring(queue, plain, MIDDLE);
+    }
+    fifo->first = jobs;
+    fifo->count += count;
+    plain->count += count;
+    queue->count += count;
+    plain->running -= count;
+}
+
+void reqctxi_queue_end_plain(struct reqctxi_queue *queue, size_t count)
+{
+    queue->plain.running -= count;
+    queue->plain.pins -= count;
+}
+
 /* How many jobs of lane, at level, a shuffle may choose from: a strand's have
  * an order. */
 static size_t choices_of(const struct reqctx_lane *lane, int level)

@@ -85,6 +85,18 @@ struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
 struct reqctxi_job *reqctxi_queue_pop_any(struct reqctxi_queue *queue,
                                           uint64_t random);
 
+/*
+ * Takes up to most plain jobs of the middle level, from the front of the plain
+ * lane on, and counts them as running, if no other lane may begin a job now;
+ * they are linked by next. put_back undoes that, for the oldest count of them
+ * that have not begun; end_plain counts as many as not running any more.
+ */
+struct reqctxi_job *reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
+                                       size_t *out_count);
+void reqctxi_queue_put_back(struct reqctxi_queue *queue,
+                            struct reqctxi_job *jobs, size_t count);
+void reqctxi_queue_end_plain(struct reqctxi_queue *queue, size_t count);
+
 /* Takes job out of its lane, wherever it stands. It is not running then. */
 void reqctxi_queue_remove(struct reqctxi_queue *queue, struct reqctxi_job *job);
 

@@ -253,7 +253,7 @@ static struct reqctxi_worker *lock_worker(void)
         return NULL;
     }
     pthread_mutex_lock(&worker->pool->lock);
-    if (worker->runs == NULL) {
+    if (worker->jobs == 0) {
         pthread_mutex_unlock(&worker->pool->lock);
         return NULL;
     }

@@ -2,8 +2,10 @@
 
 #include <assert.h>
 
-/* Blocks that are kept for the next jobs. */
-enum { SPARE_MAX = 4096 };
+enum {
+    SPARE_MAX = 4096, /* blocks that are kept for the next jobs */
+    HAND_MAX = 32     /* jobs that a worker takes ahead */
+};
 
 size_t reqctxi_state_waiting(const reqctx_pool *pool)
 {
@@ -114,38 +116,34 @@ static void note_water(reqctx_pool *pool)
     }
 }
 
-static void add_to_group(struct reqctx_group *group, struct reqctxi_job *job)
+static void add_to_group(reqctx_future *future)
 {
-    if (group == NULL) {
-        return;
-    }
+    struct reqctx_group *group = future->group;
     reqctxi_row_call_all(&group->pool->helpers);
     group->live++;
-    job->group_next = NULL;
-    job->group_prev = group->last;
+    future->group_next = NULL;
+    future->group_prev = group->last;
     if (group->last != NULL) {
-        group->last->group_next = job;
+        group->last->group_next = future;
     } else {
-        group->first = job;
+        group->first = future;
     }
-    group->last = job;
+    group->last = future;
 }
 
 /* The job has begun. */
-static void take_from_group(struct reqctx_group *group, struct reqctxi_job *job)
+static void take_from_group(reqctx_future *future)
 {
-    if (group == NULL) {
-        return;
-    }
-    if (job->group_prev != NULL) {
-        job->group_prev->group_next = job->group_next;
+    struct reqctx_group *group = future->group;
+    if (future->group_prev != NULL) {
+        future->group_prev->group_next = future->group_next;
     } else {
-        group->first = job->group_next;
+        group->first = future->group_next;
     }
-    if (job->group_next != NULL) {
-        job->group_next->group_prev = job->group_prev;
+    if (future->group_next != NULL) {
+        future->group_next->group_prev = future->group_prev;
     } else {
-        group->last = job->group_prev;
+        group->last = future->group_prev;
     }
 }
 
@@ -159,20 +157,30 @@ static void enqueue(reqctx_pool *pool, struct reqctxi_job *job)
 {
     set_state(job, REQCTXI_QUEUED);
     reqctxi_queue_push(&pool->queue, job);
+    if (!reqctxi_state_is_plain(pool, job)) {
+        reqctxi_state_call_attention(pool);
+    }
     reqctxi_state_call_idle(pool);
 }
 
-void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job,
-                          bool is_delayed)
+static void delay(reqctx_pool *pool, reqctx_future *future)
 {
+    set_state(&future->job, REQCTXI_DELAYED);
+    reqctxi_delay_add(&pool->delays, future);
+    if (pool->delays.first == future) {
+        reqctxi_state_call_timer(pool);
+    }
+}
+
+void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job)
+{
+    reqctx_future *future = reqctxi_future_of(job);
     pool->accepted++;
-    add_to_group(job->group, job);
-    if (is_delayed) {
-        set_state(job, REQCTXI_DELAYED);
-        reqctxi_delay_add(&pool->delays, job);
-        if (pool->delays.first == job) {
-            reqctxi_state_call_timer(pool);
-        }
+    if (future != NULL && future->group != NULL) {
+        add_to_group(future);
+    }
+    if (future != NULL && future->is_delayed) {
+        delay(pool, future);
     } else {
         enqueue(pool, job);
     }
@@ -184,8 +192,8 @@ void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job)
 {
     pool->accepted++;
     pool->running++;
-    if (job->group != NULL) {
-        job->group->live++;
+    if (reqctxi_group_of(job) != NULL) {
+        reqctxi_group_of(job)->live++;
     }
     set_state(job, REQCTXI_TAKEN);
     reqctxi_queue_begin(&pool->queue, job->lane);
@@ -199,7 +207,7 @@ void reqctxi_state_admit(reqctx_pool *pool)
         if (!reqctxi_state_is_full(pool, seat->job->lane)) {
             struct reqctxi_job *job = seat->job;
             reqctxi_row_remove(&pool->room, seat);
-            reqctxi_state_accept(pool, job, job->is_delayed);
+            reqctxi_state_accept(pool, job);
             reqctxi_seat_call(seat, job);
         }
         seat = next;
@@ -211,7 +219,9 @@ static struct reqctxi_job *taken(reqctx_pool *pool, struct reqctxi_job *job)
 {
     pool->running++;
     set_state(job, REQCTXI_TAKEN);
-    take_from_group(job->group, job);
+    if (reqctxi_group_of(job) != NULL) {
+        take_from_group(reqctxi_future_of(job));
+    }
     reqctxi_state_admit(pool);
     note_water(pool);
     reqctxi_state_call_idle(pool);
@@ -229,6 +239,84 @@ static uint64_t next_random(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
+void reqctxi_state_call_attention(reqctx_pool *pool)
+{
+    /* Relaxed: who sees it late acts late, by the length of a job. */
+    __atomic_fetch_add(&pool->attention, 1, __ATOMIC_RELAXED);
+}
+
+bool reqctxi_state_is_plain(const reqctx_pool *pool,
+                            const struct reqctxi_job *job)
+{
+    return !job->is_future && job->lane == &pool->queue.plain &&
+           job->level == 1;
+}
+
+/* Fills the worker's hand, if nobody is idle and so many jobs wait that each
+ * worker's share is more than the one that it has. */
+static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    size_t share = pool->queue.count / (2 * (size_t)pool->live);
+    size_t most = share < HAND_MAX ? share : HAND_MAX;
+    size_t count;
+    if (pool->free != 0 || most == 0) {
+        return;
+    }
+    struct reqctxi_job *jobs = reqctxi_queue_grab(&pool->queue, most, &count);
+    pool->running += count;
+    reqctxi_hand_fill(&worker->hand, jobs, count);
+}
+
+void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    struct reqctxi_hand *hand = &worker->hand;
+    pthread_mutex_lock(&hand->lock);
+    if (hand->count != 0) {
+        reqctxi_queue_put_back(&pool->queue, hand->first, hand->count);
+        pool->running -= hand->count;
+        hand->count = 0;
+    }
+    pthread_mutex_unlock(&hand->lock);
+}
+
+struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
+                                        const struct reqctxi_worker *worker)
+{
+    struct reqctxi_job *job = NULL;
+    struct reqctxi_worker *other = pool->workers;
+    while (job == NULL && other != NULL) {
+        if (other != worker) {
+            job = reqctxi_hand_take(&other->hand);
+        }
+        other = other->next;
+    }
+    return job;
+}
+
+static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
+                                          struct reqctxi_worker *worker)
+{
+    bool only_high = high_only(pool);
+    struct reqctxi_job *job = reqctxi_queue_pop(&pool->queue, only_high);
+    bool is_stolen = job == NULL && !only_high;
+    if (is_stolen) {
+        job = reqctxi_state_steal(pool, worker);
+    }
+    if (job == NULL) {
+        return NULL;
+    }
+    worker->is_ordinary = job->level != 0;
+    pool->active++;
+    pool->ordinary += worker->is_ordinary;
+    if (is_stolen) {
+        return job;
+    }
+    if (reqctxi_state_is_plain(pool, job)) {
+        fill_hand(pool, worker);
+    }
+    return taken(pool, job);
+}
+
 struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
                                        struct reqctxi_worker *worker)
 {
@@ -236,19 +324,13 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
     if (pool->state == REQCTXI_CLOSED) {
         return NULL; /* what waits is being handed back */
     }
-    if (worker == NULL) {
-        job =
-            pool->config.seed != 0
-                ? reqctxi_queue_pop_any(&pool->queue, next_random(&pool->seed))
-                : reqctxi_queue_pop(&pool->queue, false);
-    } else if (pool->active < pool->target) {
-        job = reqctxi_queue_pop(&pool->queue, high_only(pool));
-        if (job != NULL) {
-            worker->is_ordinary = job->level != 0;
-            pool->active++;
-            pool->ordinary += worker->is_ordinary;
-        }
+    if (worker != NULL) {
+        return pool->active < pool->target ? take_as_worker(pool, worker)
+                                           : NULL;
     }
+    job = pool->config.seed != 0
+              ? reqctxi_queue_pop_any(&pool->queue, next_random(&pool->seed))
+              : reqctxi_queue_pop(&pool->queue, false);
     return job != NULL ? taken(pool, job) : NULL;
 }
 
@@ -261,6 +343,7 @@ void reqctxi_state_rest(reqctx_pool *pool, struct reqctxi_worker *worker)
 void reqctxi_state_block(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     if (worker->blocks++ == 0) {
+        reqctxi_state_put_back(pool, worker);
         reqctxi_state_rest(pool, worker);
         pool->blocked++;
         reqctxi_state_call_idle(pool);
@@ -279,7 +362,7 @@ void reqctxi_state_unblock(reqctx_pool *pool, struct reqctxi_worker *worker)
 void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job)
 {
     if (job->state == REQCTXI_DELAYED) {
-        reqctxi_delay_remove(&pool->delays, job);
+        reqctxi_delay_remove(&pool->delays, reqctxi_future_of(job));
     } else {
         reqctxi_queue_remove(&pool->queue, job);
     }
@@ -289,14 +372,14 @@ void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job)
 
 void reqctxi_state_ripen(reqctx_pool *pool, int64_t now_ns)
 {
-    struct reqctxi_job *job = pool->delays.first;
-    if (job == NULL || job->since_ns > now_ns) {
+    reqctx_future *future = pool->delays.first;
+    if (future == NULL || future->job.since_ns > now_ns) {
         return;
     }
-    while (job != NULL && job->since_ns <= now_ns) {
-        reqctxi_delay_remove(&pool->delays, job);
-        enqueue(pool, job);
-        job = pool->delays.first;
+    while (future != NULL && future->job.since_ns <= now_ns) {
+        reqctxi_delay_remove(&pool->delays, future);
+        enqueue(pool, &future->job);
+        future = pool->delays.first;
     }
     reqctxi_row_call_all(&pool->helpers);
     check(pool);
@@ -318,6 +401,7 @@ void reqctxi_state_close(reqctx_pool *pool, enum reqctxi_state state)
 {
     if (pool->state < state) {
         pool->state = state;
+        reqctxi_state_call_attention(pool);
         reqctxi_row_call_all(&pool->room);
         reqctxi_state_settle(pool);
     }
@@ -325,7 +409,7 @@ void reqctxi_state_close(reqctx_pool *pool, enum reqctxi_state state)
 
 void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block)
 {
-    if (pool->spare_count < SPARE_MAX) {
+    if (!block->is_future && pool->spare_count < SPARE_MAX) {
         block->next = pool->spare;
         pool->spare = block;
         pool->spare_count++;

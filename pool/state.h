@@ -26,8 +26,9 @@
  *     waiting  == queue.count + delays.count
  *
  * A job waits until somebody takes it to end it: from then on it is running,
- * also while it is dropped, until its context is dropped, whoever waits for it
- * is woken, and its done callbacks have returned.
+ * also in a worker's hand (hand.h), and while it is dropped, until its context
+ * is dropped, whoever waits for it is woken, and its done callbacks have
+ * returned.
  *
  * WORKERS
  *
@@ -74,11 +75,11 @@
  * One, pool->lock, guards every field that changes, of lanes, futures and
  * groups too. It is never held while user code runs, which includes the
  * allocator, the clock and the drop of a context, and no other lock is taken
- * under it. (The scopes' lock of lib may be held when this one is taken: by
- * the poller of the timer. So nothing of cancel.h is called under this one.)
- * Whoever sleeps is called under it, after the change that it waits for: a
- * sleeper's seat, which may lie on its stack, is good until the caller
- * unlocks.
+ * under it but those of the hands. (The scopes' lock of lib may be held when
+ * this one is taken: by the poller of the timer. So nothing of cancel.h is
+ * called under this one.) Whoever sleeps is called under it, after the change
+ * that it waits for: a sleeper's seat, which may lie on its stack, is good
+ * until the caller unlocks.
  */
 #ifndef REQCTXI_STATE_H
 #define REQCTXI_STATE_H
@@ -147,6 +148,9 @@ struct reqctx_pool {
     unsigned ordinary;
     unsigned blocked;
 
+    unsigned attention; /* atomic; counts what those with a full hand should
+                         * not miss: jobs that may go before */
+
     struct reqctxi_row idle;
     size_t free;     /* threads that are idle, or called and not yet here */
     bool has_called; /* one of them */
@@ -167,9 +171,9 @@ struct reqctx_group {
     reqctx_cancel *scope; /* NULL: it has none */
 
     /* Guarded by the pool's lock. */
-    size_t live;               /* jobs that have not ended */
-    struct reqctxi_job *first; /* of those, the ones that have not begun */
-    struct reqctxi_job *last;
+    size_t live;          /* jobs that have not ended */
+    reqctx_future *first; /* of those, the ones that have not begun */
+    reqctx_future *last;
     bool has_failed;
     reqctx_result failure; /* the first */
     struct reqctxi_row waiters;
@@ -205,8 +209,7 @@ bool reqctxi_state_is_full(const reqctx_pool *pool,
 void reqctxi_state_admit(reqctx_pool *pool);
 
 /* Accepts job, for its lane, full or not, or for its time. */
-void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job,
-                          bool is_delayed);
+void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job);
 
 /* Accepts job as running, for the calling thread to end. */
 void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job);
@@ -215,6 +218,19 @@ void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job);
  * (NULL), to end; NULL: none may begin here. */
 struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
                                        struct reqctxi_worker *worker);
+
+/* Whether job is one of those that a worker takes ahead: no future, of the
+ * plain lane, of normal priority. */
+bool reqctxi_state_is_plain(const reqctx_pool *pool,
+                            const struct reqctxi_job *job);
+
+/* Takes a job out of the hand of another worker than the given one, which may
+ * be NULL; NULL: all are empty. */
+struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
+                                        const struct reqctxi_worker *worker);
+
+/* The jobs in the worker's hand that have not begun wait again. */
+void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker);
 
 /* Takes a job that waits, wherever it is. */
 void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job);
@@ -230,6 +246,11 @@ void reqctxi_lock_again(reqctx_pool *pool);
  * block is the pool's again then. */
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
+
+/* The same for a plain job that the worker has taken to run, and for those in
+ * its hand. */
+void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
+                             struct reqctxi_job *job);
 
 /* A job that nobody has accepted goes: its block is the pool's. */
 void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block);
@@ -252,6 +273,9 @@ void reqctxi_state_rest(reqctx_pool *pool, struct reqctxi_worker *worker);
 /* Calls an idle thread, if a job may begin and none was called; if none is
  * idle and there may be more, has the timer start one. */
 void reqctxi_state_call_idle(reqctx_pool *pool);
+
+/* A job has come that may go before those in hands. */
+void reqctxi_state_call_attention(reqctx_pool *pool);
 
 /* Whether that is so. */
 bool reqctxi_state_needs_worker(const reqctx_pool *pool);

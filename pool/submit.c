@@ -14,7 +14,6 @@ struct submission {
     reqctx_pool *pool;
     const reqctx_job *order;
     struct reqctxi_job *job; /* made, then the block or future that it is in */
-    bool is_future;
     bool has_key;
     uint64_t key;
 };
@@ -35,7 +34,8 @@ static reqctx_pool_on_full on_full_here(const reqctx_pool *pool)
 /* Runs job at once, on top of the caller's stack. */
 static reqctx_status run_now(reqctx_pool *pool, struct reqctxi_job *job)
 {
-    if (job->lane->limit == 1 || job->is_delayed) {
+    const reqctx_future *future = reqctxi_future_of(job);
+    if (job->lane->limit == 1 || (future != NULL && future->is_delayed)) {
         return REQCTX_FULL;
     }
     reqctxi_state_accept_now(pool, job);
@@ -55,7 +55,7 @@ static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
         return REQCTX_FULL;
     }
     reqctxi_state_claim(pool, victim);
-    reqctxi_state_accept(pool, job, job->is_delayed);
+    reqctxi_state_accept(pool, job);
     reqctxi_state_end(pool, victim, REQCTX_DROP_PUSHED_OUT);
     return REQCTX_OK;
 }
@@ -94,7 +94,7 @@ static reqctx_status admit(struct submission *submission)
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *job = submission->job;
     if (!reqctxi_state_is_full(pool, job->lane)) {
-        reqctxi_state_accept(pool, job, job->is_delayed);
+        reqctxi_state_accept(pool, job);
         return REQCTX_OK;
     }
     reqctx_pool_on_full on_full = on_full_here(pool);
@@ -159,13 +159,13 @@ static reqctx_status place(struct submission *submission)
             if (status != REQCTX_OK) {
                 return status;
             }
-            has_block = submission->is_future || pool->spare != NULL;
+            has_block = made->is_future || pool->spare != NULL;
         }
         if (!has_block && !supply(submission)) {
             return REQCTX_NOMEM;
         }
     }
-    if (!submission->is_future) {
+    if (!made->is_future) {
         struct reqctxi_job *block = pool->spare;
         pool->spare = block->next;
         pool->spare_count--;
@@ -198,6 +198,21 @@ static bool fits(const reqctx_pool *pool, const reqctx_job *order)
            (order->group == NULL || order->group->pool == pool);
 }
 
+/* Since when it waits, for the age of the oldest; exact where that counts. */
+static void stamp(const reqctx_pool *pool, const reqctx_job *order,
+                  struct reqctxi_job *job)
+{
+    reqctx_future *future = reqctxi_future_of(job);
+    if (future == NULL) {
+        job->since_ns = reqctx_now_coarse_ns();
+        return;
+    }
+    int64_t now_ns = reqctx_now_ns();
+    future->is_timed = pool->config.shows_jobs || pool->times != NULL;
+    future->is_delayed = order->start_ns > now_ns;
+    job->since_ns = future->is_delayed ? order->start_ns : now_ns;
+}
+
 /* Fills in the job, before anybody knows it. */
 static reqctx_status make(struct submission *submission)
 {
@@ -210,13 +225,8 @@ static reqctx_status make(struct submission *submission)
     if (status != REQCTX_OK) {
         return status;
     }
-    int64_t now_ns = reqctx_now_ns();
     job->pool = pool;
-    job->is_timed = pool->config.shows_jobs || pool->times != NULL;
-    job->is_delayed = order->start_ns > now_ns;
-    job->since_ns = job->is_delayed ? order->start_ns : now_ns;
-    job->is_future = submission->is_future;
-    job->holders = submission->is_future ? 2 : 0;
+    stamp(pool, order, job);
     if (pool->config.lane_by != NULL && order->lane == NULL) {
         submission->has_key =
             reqctxi_job_key(job, pool->config.lane_by, &submission->key);
@@ -263,6 +273,36 @@ static reqctx_status make_and_submit(struct submission *submission)
     return status;
 }
 
+/* A plain job is made on the stack. */
+static reqctx_status submit_plain(reqctx_pool *pool, const reqctx_job *order)
+{
+    struct reqctxi_job job;
+    job.is_future = false;
+    return make_and_submit(
+        &(struct submission){.pool = pool, .order = order, .job = &job});
+}
+
+static reqctx_status submit_future(reqctx_pool *pool, const reqctx_job *order,
+                                   reqctx_future **out_future)
+{
+    reqctx_future *future = reqctx_alloc(sizeof(*future));
+    if (future == NULL) {
+        count_refusal(pool);
+        return REQCTX_NOMEM;
+    }
+    *future = (reqctx_future){.job.is_future = true,
+                              .holders = out_future != NULL ? 2 : 1,
+                              .group = order->group};
+    reqctx_status status = make_and_submit(&(struct submission){
+        .pool = pool, .order = order, .job = &future->job});
+    if (status != REQCTX_OK) {
+        reqctx_free(future);
+    } else if (out_future != NULL) {
+        *out_future = future;
+    }
+    return status;
+}
+
 reqctx_status reqctx_pool_submit_job(reqctx_pool *pool, const reqctx_job *order,
                                      reqctx_future **out_future)
 {
@@ -275,27 +315,11 @@ reqctx_status reqctx_pool_submit_job(reqctx_pool *pool, const reqctx_job *order,
     if (!fits(pool, order)) {
         return REQCTX_INVALID;
     }
-    struct reqctxi_job plain;
-    struct submission submission = {.pool = pool,
-                                    .order = order,
-                                    .job = &plain,
-                                    .is_future = out_future != NULL};
-    if (out_future == NULL) {
-        return make_and_submit(&submission);
-    }
-    reqctx_future *future = reqctx_alloc(sizeof(*future));
-    if (future == NULL) {
-        count_refusal(pool);
-        return REQCTX_NOMEM;
-    }
-    submission.job = &future->job;
-    reqctx_status status = make_and_submit(&submission);
-    if (status == REQCTX_OK) {
-        *out_future = future;
-    } else {
-        reqctx_free(future);
-    }
-    return status;
+    bool is_plain = out_future == NULL && order->group == NULL &&
+                    order->start_ns == 0 && !pool->config.shows_jobs &&
+                    pool->times == NULL;
+    return is_plain ? submit_plain(pool, order)
+                    : submit_future(pool, order, out_future);
 }
 
 reqctx_status reqctx_pool_submit(reqctx_pool *pool, void (*run)(void *arg),

@@ -57,20 +57,20 @@ static void call_stuck(void *arg)
 static void tell_stuck(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     struct news news = {.config = &pool->config};
-    worker->runs->shown->was_told = true;
+    worker->shows->shown->was_told = true;
     reqctxi_worker_read(worker, &news.info);
     pthread_mutex_unlock(&pool->lock);
     reqctxi_call_hook(pool, call_stuck, &news);
     reqctxi_lock_again(pool);
 }
 
-static bool is_stuck(const reqctx_pool *pool, const struct reqctxi_job *job,
+static bool is_stuck(const reqctx_pool *pool, const reqctx_future *future,
                      int64_t now_ns)
 {
-    if (job == NULL || job->shown == NULL || job->shown->was_told) {
+    if (future == NULL || future->shown->was_told) {
         return false;
     }
-    int64_t began_ns = __atomic_load_n(&job->began_ns, __ATOMIC_RELAXED);
+    int64_t began_ns = __atomic_load_n(&future->began_ns, __ATOMIC_RELAXED);
     return began_ns != 0 && now_ns - began_ns >= pool->config.stuck_after_ns;
 }
 
@@ -82,7 +82,7 @@ static int64_t look_for_stuck(reqctx_pool *pool, int64_t now_ns)
     }
     struct reqctxi_worker *worker = pool->workers;
     while (worker != NULL) {
-        if (is_stuck(pool, worker->runs, now_ns)) {
+        if (is_stuck(pool, worker->shows, now_ns)) {
             tell_stuck(pool, worker);
             worker = pool->workers; /* it may have gone meanwhile */
         } else {
@@ -122,7 +122,7 @@ static int64_t turn(reqctx_pool *pool)
     next_ns = lesser(next_ns, look_for_stuck(pool, now_ns));
     next_ns = lesser(next_ns, mind_workers(pool, now_ns));
     if (pool->delays.first != NULL) {
-        next_ns = lesser(next_ns, pool->delays.first->since_ns);
+        next_ns = lesser(next_ns, pool->delays.first->job.since_ns);
     }
     return next_ns == INT64_MAX ? INT64_MAX : next_ns - now_ns;
 }

@@ -134,10 +134,11 @@ bool reqctxi_is_helper(const reqctx_pool *pool)
     return pool->config.stepped || reqctxi_duty_is_to(pool);
 }
 
-static bool has_ended(const struct reqctxi_job *job,
+static bool has_ended(const reqctx_future *future,
                       const struct reqctx_group *group)
 {
-    return job != NULL ? job->state == REQCTXI_ENDED : group->live == 0;
+    return future != NULL ? future->job.state == REQCTXI_ENDED
+                          : group->live == 0;
 }
 
 /* What can be run for job; NULL: nothing now. REQCTX_DEADLOCK: nor ever,
@@ -165,22 +166,22 @@ static reqctx_status find_for_group(const struct reqctx_group *group,
 {
     reqctx_status status =
         reqctxi_duty_is_in_group(group) ? REQCTX_DEADLOCK : REQCTX_OK;
-    struct reqctxi_job *job = group->first;
+    reqctx_future *future = group->first;
     *out_help = NULL;
-    while (status == REQCTX_OK && *out_help == NULL && job != NULL) {
-        status = find_for_job(job, out_help);
-        job = job->group_next;
+    while (status == REQCTX_OK && *out_help == NULL && future != NULL) {
+        status = find_for_job(&future->job, out_help);
+        future = future->group_next;
     }
     return status;
 }
 
 /* On the timer's thread nobody else would end a delayed job's delay. */
-static reqctx_status find(const reqctx_pool *pool, struct reqctxi_job *job,
+static reqctx_status find(const reqctx_pool *pool, reqctx_future *future,
                           const struct reqctx_group *group,
                           struct reqctxi_job **out_help)
 {
-    reqctx_status status = job != NULL ? find_for_job(job, out_help)
-                                       : find_for_group(group, out_help);
+    reqctx_status status = future != NULL ? find_for_job(&future->job, out_help)
+                                          : find_for_group(group, out_help);
     bool is_stuck = status == REQCTX_OK && *out_help == NULL &&
                     pool->delays.count != 0 &&
                     pthread_equal(pool->timer.thread, pthread_self());
@@ -193,7 +194,7 @@ static reqctx_status sleep_as_helper(reqctx_pool *pool,
 {
     struct reqctxi_worker *worker = reqctxi_worker_here(pool);
     struct reqctxi_job *nothing = NULL;
-    bool is_at_work = worker != NULL && worker->runs != NULL;
+    bool is_at_work = worker != NULL && worker->jobs != 0;
     if (is_at_work) {
         reqctxi_state_block(pool, worker);
     }
@@ -219,16 +220,17 @@ static reqctx_status help(reqctx_pool *pool, struct reqctxi_job *next,
     return reqctxi_is_forked(pool) ? REQCTX_STOPPED : status;
 }
 
-reqctx_status reqctxi_wait_for(reqctx_pool *pool, struct reqctxi_job *job,
+reqctx_status reqctxi_wait_for(reqctx_pool *pool, reqctx_future *future,
                                struct reqctx_group *group,
                                struct reqctxi_limit limit)
 {
     bool is_helper = reqctxi_is_helper(pool);
-    struct reqctxi_row *row = job != NULL ? &job->waiters : &group->waiters;
+    struct reqctxi_row *row =
+        future != NULL ? &future->waiters : &group->waiters;
     reqctx_status status = REQCTX_OK;
-    while (status == REQCTX_OK && !has_ended(job, group)) {
+    while (status == REQCTX_OK && !has_ended(future, group)) {
         struct reqctxi_job *next;
-        status = find(pool, job, group, &next);
+        status = find(pool, future, group, &next);
         if (status != REQCTX_OK) {
             return status;
         }

@@ -32,13 +32,13 @@ reqctx_status reqctxi_sleep(reqctx_pool *pool, struct reqctxi_row *row,
                             struct reqctxi_job **job);
 
 /*
- * Waits for the end of job, or if that is NULL for that of all of group,
+ * Waits for the end of future, or if that is NULL for that of all of group,
  * running on the calling thread's stack what must be run for it, if that is
  * the pool's to do. With the lock held, as above.
  *
  * Errors: those of reqctxi_sleep, and of the waits of job.h.
  */
-reqctx_status reqctxi_wait_for(reqctx_pool *pool, struct reqctxi_job *job,
+reqctx_status reqctxi_wait_for(reqctx_pool *pool, reqctx_future *future,
                                struct reqctx_group *group,
                                struct reqctxi_limit limit);
 

@@ -106,6 +106,17 @@ static bool idle(reqctx_pool *pool, struct reqctxi_worker *worker,
     return !was_called;
 }
 
+/* A new worker looks for itself, called or not: there may be jobs in the hands
+ * of others, for which nobody is called. */
+static void get_up(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    pool->free--;
+    if (!reqctxi_row_remove(&pool->idle, &worker->seat)) {
+        worker->seat.is_called = false;
+        pool->has_called = false;
+    }
+}
+
 static void lie_down(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     pool->free++;
@@ -123,7 +134,11 @@ static void serve(reqctx_pool *pool, struct reqctxi_worker *worker)
             job = reqctxi_state_take(pool, worker);
         }
         if (job != NULL) {
-            reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
+            if (reqctxi_state_is_plain(pool, job)) {
+                reqctxi_state_end_plain(pool, worker, job);
+            } else {
+                reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
+            }
             reqctxi_state_rest(pool, worker);
             has_idled = false;
         } else if (is_superfluous(pool, has_idled)) {
@@ -171,7 +186,7 @@ void reqctxi_call_hook(const reqctx_pool *pool, void (*hook)(void *hook_arg),
     }
 }
 
-/* A worker starts idle, where reqctxi_worker_start has put it. */
+/* A worker counts as idle from its start on: see reqctxi_worker_start. */
 static void *work(void *arg)
 {
     struct reqctxi_worker *worker = arg;
@@ -185,7 +200,7 @@ static void *work(void *arg)
     reqctxi_call_hook(pool, pool->config.on_start, pool->config.hook_arg);
     reqctxi_lock_again(pool);
     if (!reqctxi_is_forked(pool)) {
-        idle(pool, worker, INT64_MAX);
+        get_up(pool, worker);
         serve(pool, worker);
     }
     if (!reqctxi_is_forked(pool)) {
@@ -212,12 +227,18 @@ static reqctx_status new_worker(reqctx_pool *pool,
         reqctx_free(worker);
         return REQCTX_SYSTEM;
     }
+    if (!reqctxi_hand_init(&worker->hand)) {
+        reqctxi_seat_end(&worker->seat);
+        reqctx_free(worker);
+        return REQCTX_SYSTEM;
+    }
     *out_worker = worker;
     return REQCTX_OK;
 }
 
 static void free_worker(struct reqctxi_worker *worker)
 {
+    reqctxi_hand_end(&worker->hand);
     reqctxi_seat_end(&worker->seat);
     reqctx_free(worker);
 }

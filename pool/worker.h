@@ -8,7 +8,7 @@
 #ifndef REQCTXI_WORKER_H
 #define REQCTXI_WORKER_H
 
-#include "pool/job.h"
+#include "pool/hand.h"
 #include "pool/seat.h"
 
 struct reqctxi_worker {
@@ -24,9 +24,11 @@ struct reqctxi_worker {
 
     /* Guarded by the pool's lock. */
     struct reqctxi_seat seat;
-    struct reqctxi_job *runs; /* its innermost job; NULL: none */
-    bool is_ordinary;         /* its outermost job is not a high one */
-    unsigned blocks;          /* calls and waits that block, nested */
+    unsigned jobs;        /* that it ends now, one on top of the other */
+    reqctx_future *shows; /* the innermost, if the pool shows jobs */
+    bool is_ordinary;     /* its outermost job is not a high one */
+    unsigned blocks;      /* calls and waits that block, nested */
+    struct reqctxi_hand hand;
 };
 
 /* The calling thread, if it is a worker of pool, or of any (NULL); or NULL. */

@@ -226,9 +226,13 @@ REQCTX_API reqctx_status reqctx_cancel_fd(reqctx_cancel *scope, int *out_fd);
  * stands for CLOCK_MONOTONIC. It must not go back: a scope whose deadline has
  * passed would be live again, if nobody had marked it.
  *
+ * now_coarse is late by up to some milliseconds, and costs less; with another
+ * clock it is the same as now.
+ *
  * Threads: now any; set before any other thread uses the library.
  */
 REQCTX_API int64_t reqctx_now_ns(void);
+REQCTX_API int64_t reqctx_now_coarse_ns(void);
 REQCTX_API void reqctx_set_clock(int64_t (*now_ns)(void *arg), void *arg);
 
 REQCTX_END_DECLS
