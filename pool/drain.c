@@ -113,13 +113,13 @@ static reqctx_status drain(reqctx_pool *pool, struct reqctxi_limit limit)
     reqctxi_state_close(pool, REQCTXI_DRAINING);
     while (status == REQCTX_OK && pool->state != REQCTXI_JOINED) {
         status = go_on(pool, limit);
-        if (reqctxi_is_forked(pool)) {
-            status = REQCTX_STOPPED;
-        }
         if (status == REQCTX_PENDING && !has_handed_back) {
             has_handed_back = true;
             hand_back(pool);
             status = pool->state >= REQCTXI_STOPPED ? REQCTX_OK : status;
+        }
+        if (reqctxi_is_forked(pool)) {
+            status = REQCTX_STOPPED;
         }
     }
     pthread_mutex_unlock(&pool->lock);

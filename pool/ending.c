@@ -39,8 +39,12 @@ static void note_failure(reqctx_pool *pool, reqctx_future *future)
     group->has_failed = true;
     group->failure = future->result;
     if (group->scope != NULL) {
+        struct reqctxi_duty duty = {
+            .pool = pool, .job = &future->job, .jobs = 1};
         pthread_mutex_unlock(&pool->lock);
+        reqctxi_duty_begin(&duty);
         reqctx_cancel_now(group->scope, "another job of the group failed");
+        reqctxi_duty_end(&duty);
         reqctxi_lock_again(pool);
     }
 }
@@ -57,7 +61,7 @@ static void publish(reqctx_pool *pool, reqctx_future *future)
     reqctxi_row_call_all(&pool->helpers);
     if (dones != NULL) {
         pthread_mutex_unlock(&pool->lock);
-        reqctxi_future_call_dones(future, dones);
+        reqctxi_job_call_dones(&future->job, &future->result, dones);
         reqctxi_lock_again(pool);
     }
 }
@@ -167,8 +171,8 @@ static bool run_on(struct reqctxi_worker *worker, reqctx_pool *pool,
     return is_here;
 }
 
-/* 2 to 5, of a future. */
-static void end_future(reqctx_pool *pool, reqctx_future *future,
+/* 2 to 5, of a future. False: as above. */
+static bool end_future(reqctx_pool *pool, reqctx_future *future,
                        const reqctx_result *result)
 {
     future->result = *result;
@@ -177,9 +181,16 @@ static void end_future(reqctx_pool *pool, reqctx_future *future,
         reqctxi_job_let_go(&future->job);
         reqctxi_lock_again(pool);
     }
-    note_failure(pool, future);
-    publish(pool, future);
-    count_times(pool, future);
+    if (!reqctxi_is_forked(pool)) {
+        note_failure(pool, future);
+    }
+    if (!reqctxi_is_forked(pool)) {
+        publish(pool, future);
+    }
+    if (!reqctxi_is_forked(pool)) {
+        count_times(pool, future);
+    }
+    return !reqctxi_is_forked(pool);
 }
 
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
@@ -189,10 +200,10 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
     reqctx_result result;
     bool is_here = worker != NULL ? run_on(worker, pool, job, reason, &result)
                                   : run(pool, job, reason, &result);
+    if (is_here && job->is_future) {
+        is_here = end_future(pool, reqctxi_future_of(job), &result);
+    }
     if (is_here) {
-        if (job->is_future) {
-            end_future(pool, reqctxi_future_of(job), &result);
-        }
         count_endings(pool, result.dropped, 1);
         leave_lane(pool, job);
         let_go(pool, job);

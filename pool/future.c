@@ -121,7 +121,8 @@ reqctx_status reqctx_future_on_done(reqctx_future *future,
     *out_done = (reqctx_done){.call = call, .arg = arg};
     reqctx_capture_take(&out_done->capture);
     if (has_ended || !add_done(future, out_done)) {
-        reqctxi_future_call_dones(future, out_done);
+        reqctx_result result = future->result; /* call may drop future */
+        reqctxi_job_call_dones(NULL, &result, out_done);
     }
     return REQCTX_OK;
 }

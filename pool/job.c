@@ -296,10 +296,11 @@ static reqctx_done *reverse(reqctx_done *dones)
     return reversed;
 }
 
-void reqctxi_future_call_dones(const reqctx_future *future, reqctx_done *dones)
+void reqctxi_job_call_dones(const struct reqctxi_job *job,
+                            const reqctx_result *result, reqctx_done *dones)
 {
     struct reqctxi_duty duty = {
-        .pool = future->job.pool, .job = &future->job, .jobs = 1};
+        .pool = job != NULL ? job->pool : NULL, .job = job, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
@@ -307,7 +308,7 @@ void reqctxi_future_call_dones(const reqctx_future *future, reqctx_done *dones)
     while (dones != NULL) {
         reqctx_done *done = dones;
         dones = done->next;
-        call_done(done, &future->result);
+        call_done(done, result);
     }
     reqctx_capture_leave(&around);
     reqctx_capture_drop(&around);

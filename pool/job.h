@@ -131,9 +131,11 @@ bool reqctxi_job_has_ended(const struct reqctxi_job *job);
 bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
                      reqctx_result *out_result);
 
-/* Calls what was registered for the end of future, which has its result,
- * oldest first. No lock may be held. */
-void reqctxi_future_call_dones(const reqctx_future *future, reqctx_done *dones);
+/* Calls what was registered for the end of a job, oldest first, on duty for
+ * job; NULL: nobody is any more, and the pool may have gone. No lock may be
+ * held. */
+void reqctxi_job_call_dones(const struct reqctxi_job *job,
+                            const reqctx_result *result, reqctx_done *dones);
 
 /*
  * A duty says that the calling thread works for a pool now: it ends one of

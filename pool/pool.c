@@ -173,18 +173,6 @@ reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
     return REQCTX_OK;
 }
 
-/* Idle workers that are too many look, and leave. */
-static void send_away(reqctx_pool *pool)
-{
-    unsigned kept = pool->target + pool->config.spare_workers;
-    for (unsigned i = kept; i < pool->live; i++) {
-        struct reqctxi_seat *seat = reqctxi_row_pop(&pool->idle);
-        if (seat != NULL) {
-            reqctxi_seat_call(seat, NULL);
-        }
-    }
-}
-
 reqctx_status reqctx_pool_resize(reqctx_pool *pool, unsigned workers)
 {
     if (pool == NULL) {
@@ -202,10 +190,13 @@ reqctx_status reqctx_pool_resize(reqctx_pool *pool, unsigned workers)
     reqctx_status status = REQCTX_STOPPED;
     if (pool->state == REQCTXI_RUNNING) {
         pool->target = workers;
+        reqctxi_state_call_idle(pool);
         status = start_workers(pool, workers);
         pool->target = status == REQCTX_OK ? workers : before;
     }
-    send_away(pool);
+    if (pool->live > pool->target) {
+        reqctxi_row_call_all(&pool->idle); /* to see who should leave */
+    }
     reqctxi_state_call_idle(pool);
     pthread_mutex_unlock(&pool->lock);
     return status;

@@ -81,7 +81,7 @@ static int64_t look_for_stuck(reqctx_pool *pool, int64_t now_ns)
         return INT64_MAX;
     }
     struct reqctxi_worker *worker = pool->workers;
-    while (worker != NULL) {
+    while (worker != NULL && !reqctxi_is_forked(pool)) {
         if (is_stuck(pool, worker->shows, now_ns)) {
             tell_stuck(pool, worker);
             worker = pool->workers; /* it may have gone meanwhile */
@@ -107,8 +107,8 @@ static int64_t lesser(int64_t left, int64_t right)
     return left < right ? left : right;
 }
 
-/* Does what is due; returns when the next thing will be. With the lock held,
- * which it lets go meanwhile. */
+/* Does what is due; returns how long there is until the next thing will be.
+ * With the lock held, which it lets go meanwhile. */
 static int64_t turn(reqctx_pool *pool)
 {
     int64_t next_ns;
@@ -117,9 +117,16 @@ static int64_t turn(reqctx_pool *pool)
     reqctx_cancel_poll(&next_ns);
     int64_t now_ns = reqctx_now_ns();
     reqctxi_lock_again(pool);
-    reqctxi_state_ripen(pool, now_ns);
-    reqctxi_timer_tell_water(pool);
-    next_ns = lesser(next_ns, look_for_stuck(pool, now_ns));
+    if (!reqctxi_is_forked(pool)) {
+        reqctxi_state_ripen(pool, now_ns);
+        reqctxi_timer_tell_water(pool);
+    }
+    if (!reqctxi_is_forked(pool)) {
+        next_ns = lesser(next_ns, look_for_stuck(pool, now_ns));
+    }
+    if (reqctxi_is_forked(pool)) {
+        return 0;
+    }
     next_ns = lesser(next_ns, mind_workers(pool, now_ns));
     if (pool->delays.first != NULL) {
         next_ns = lesser(next_ns, pool->delays.first->job.since_ns);

@@ -68,17 +68,28 @@ static int64_t time_until(int64_t until_ns)
     return left_ns;
 }
 
+/* Why to wait no longer, or REQCTX_OK, and how long there is left. Without
+ * the lock. */
+static reqctx_status ask(struct reqctxi_limit limit, int64_t *out_left_ns)
+{
+    *out_left_ns = time_until(limit.until_ns);
+    if (*out_left_ns == 0) {
+        return REQCTX_PENDING;
+    }
+    if (!limit.by_scope) {
+        return REQCTX_OK;
+    }
+    *out_left_ns = lesser(*out_left_ns, reqctx_remaining_ns());
+    return reqctx_cancel_status();
+}
+
 /* Sleeps until somebody has ended the sleep. Without the lock. */
 static void sleep_here(struct stay *stay, struct reqctxi_limit limit)
 {
     bool is_over = false;
     while (!is_over) {
-        int64_t left_ns = time_until(limit.until_ns);
-        reqctx_status why = left_ns == 0 ? REQCTX_PENDING : REQCTX_OK;
-        if (limit.by_scope && why == REQCTX_OK) {
-            left_ns = lesser(left_ns, reqctx_remaining_ns());
-            why = reqctx_cancel_status();
-        }
+        int64_t left_ns;
+        reqctx_status why = ask(limit, &left_ns);
         pthread_mutex_lock(&stay->pool->lock);
         if (why != REQCTX_OK) {
             give_up(stay, why);
@@ -214,8 +225,12 @@ static reqctx_status help(reqctx_pool *pool, struct reqctxi_job *next,
     }
     reqctx_status status = reqctxi_worker_has_stack(false);
     if (status == REQCTX_OK) {
+        int64_t left_ns;
         reqctxi_state_claim(pool, next);
         reqctxi_state_end(pool, next, REQCTX_DROP_NONE);
+        pthread_mutex_unlock(&pool->lock);
+        status = ask(limit, &left_ns);
+        reqctxi_lock_again(pool);
     }
     return reqctxi_is_forked(pool) ? REQCTX_STOPPED : status;
 }
@@ -231,15 +246,13 @@ reqctx_status reqctxi_wait_for(reqctx_pool *pool, reqctx_future *future,
     while (status == REQCTX_OK && !has_ended(future, group)) {
         struct reqctxi_job *next;
         status = find(pool, future, group, &next);
-        if (status != REQCTX_OK) {
-            return status;
-        }
-        if (is_helper) {
+        if (status == REQCTX_OK && is_helper) {
             status = help(pool, next, limit);
-        } else {
+        } else if (status == REQCTX_OK) {
             next = NULL;
             status = reqctxi_sleep(pool, row, limit, &next);
         }
     }
-    return status;
+    return status != REQCTX_STOPPED && has_ended(future, group) ? REQCTX_OK
+                                                                : status;
 }

@@ -11,6 +11,7 @@
 
 enum {
     RESERVE = 64 * 1024, /* of a stack, in bytes */
+    FRAMES = 4 * 1024,   /* of it, for the pool's own between two jobs */
     FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
 };
 
@@ -27,10 +28,12 @@ reqctxi_worker_here(const reqctx_pool *pool)
 
 static size_t reserve_of(const struct reqctxi_worker *worker)
 {
-    size_t wanted = worker->pool->config.stack_reserve;
     size_t half = (size_t)(worker->stack_high - worker->stack_low) / 2;
-    wanted = wanted != 0 ? wanted : RESERVE;
-    return wanted < half ? wanted : half;
+    size_t wanted = worker->pool->config.stack_reserve;
+    if (wanted == 0) {
+        wanted = half < RESERVE ? half : RESERVE;
+    }
+    return wanted;
 }
 
 reqctx_status reqctxi_worker_has_stack(bool with_margin)
@@ -44,10 +47,11 @@ reqctx_status reqctxi_worker_has_stack(bool with_margin)
     if (at < worker->stack_low || at >= worker->stack_high) {
         return REQCTX_OTHER_STACK;
     }
-    size_t reserve = reserve_of(worker);
-    size_t wanted = with_margin ? reserve + reserve / 4 : reserve;
-    return (size_t)(at - worker->stack_low) >= wanted ? REQCTX_OK
-                                                      : REQCTX_TOO_DEEP;
+    size_t frames = with_margin ? 2 * FRAMES : FRAMES;
+    size_t left = (size_t)(at - worker->stack_low);
+    return left >= frames && left - frames >= reserve_of(worker)
+               ? REQCTX_OK
+               : REQCTX_TOO_DEEP;
 }
 
 /* Finds the stack that the calling thread has been given; its guard counts as
@@ -121,6 +125,7 @@ static void lie_down(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     pool->free++;
     reqctxi_row_push_front(&pool->idle, &worker->seat);
+    reqctxi_state_call_idle(pool);
     reqctxi_state_admit(pool);
 }
 
@@ -270,7 +275,6 @@ reqctx_status reqctxi_worker_start(reqctx_pool *pool)
     worker->next = pool->workers;
     pool->workers = worker;
     lie_down(pool, worker);
-    reqctxi_state_call_idle(pool);
     return REQCTX_OK;
 }
 

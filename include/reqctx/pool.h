@@ -254,7 +254,8 @@ REQCTX_API reqctx_status reqctx_pool_resize(reqctx_pool *pool,
  * context: the one that a worker would take, or one that the seed chooses.
  *
  * Errors:  REQCTX_EMPTY: no job waits that may begin.
- *          REQCTX_TOO_DEEP: 64 jobs run on this thread's stack already.
+ *          REQCTX_TOO_DEEP: 64 jobs run on this thread's stack already, or
+ *          too many for a worker's. REQCTX_OTHER_STACK: as for a submit.
  *          REQCTX_INVALID: pool is NULL or has workers.
  *          REQCTX_STOPPED: in a child of fork().
  * Threads: any, also from inside a job.
