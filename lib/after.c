@@ -6,6 +6,10 @@
  * back. While it runs, a note on the caller's stack says so; whoever wants to
  * take it back leaves a waiter there, on a stack too, and sleeps. The
  * callback's own memory is not touched any more: it may be gone.
+ *
+ * Scopes that callbacks wait for are in a list, so that all callbacks can be
+ * found from the two lists, of scopes and of notes: a child of fork() keeps
+ * those that its thread registered.
  */
 #include "lib/scope.h"
 #include "lib/stack.h"
@@ -23,11 +27,19 @@ struct waiter {
 struct note {
     struct note *next;
     const reqctx_after *after;
-    pthread_t thread;
+    reqctx_after **fired; /* those to be called after it */
+    uintptr_t thread;
     struct waiter *waiters;
 };
 
-static struct note *notes; /* guarded by reqctxi_scopes_lock */
+/* Guarded by reqctxi_scopes_lock. */
+static struct note *notes;
+static reqctx_cancel *awaited;
+
+static uintptr_t this_thread(void)
+{
+    return (uintptr_t)pthread_self();
+}
 
 static void link_after(reqctx_after *after, reqctx_after **list)
 {
@@ -47,6 +59,31 @@ static void unlink_after(reqctx_after *after)
     }
     after->next = NULL;
     after->link = NULL;
+}
+
+static void begin_await(reqctx_cancel *scope)
+{
+    if (scope->awaited.link == NULL) {
+        scope->awaited.next = awaited;
+        if (awaited != NULL) {
+            awaited->awaited.link = &scope->awaited.next;
+        }
+        scope->awaited.link = &awaited;
+        awaited = scope;
+    }
+    reqctxi_deadline_add(scope);
+}
+
+static void end_await(reqctx_cancel *scope)
+{
+    if (scope->awaited.link != NULL) {
+        *scope->awaited.link = scope->awaited.next;
+        if (scope->awaited.next != NULL) {
+            scope->awaited.next->awaited.link = scope->awaited.link;
+        }
+        scope->awaited.link = NULL;
+    }
+    reqctxi_deadline_remove(scope);
 }
 
 reqctx_status reqctx_after_cancel(void (*call)(void *arg), void *arg,
@@ -70,10 +107,11 @@ reqctx_status reqctx_after_cancel(void (*call)(void *arg), void *arg,
                                     .arg = arg,
                                     .scope = reqctx_cancel_hold(scope),
                                     .map = map,
-                                    .state = PENDING};
+                                    .state = PENDING,
+                                    .thread = this_thread()};
         if (scope != NULL) {
             link_after(out_after, &scope->first_after);
-            reqctxi_deadline_add(scope);
+            begin_await(scope);
         }
     }
     pthread_mutex_unlock(&reqctxi_scopes_lock);
@@ -90,7 +128,7 @@ static reqctx_after withdraw(reqctx_after *after)
     if (after->scope != NULL) {
         unlink_after(after);
         if (after->scope->first_after == NULL) {
-            reqctxi_deadline_remove(after->scope);
+            end_await(after->scope);
         }
     }
     *after = (reqctx_after){.state = GONE};
@@ -101,8 +139,8 @@ static reqctx_after withdraw(reqctx_after *after)
 static struct note *find_note(const reqctx_after *after)
 {
     struct note *note = notes;
-    while (note != NULL && (note->after != after ||
-                            pthread_equal(note->thread, pthread_self()))) {
+    while (note != NULL &&
+           (note->after != after || note->thread == this_thread())) {
         note = note->next;
     }
     return note;
@@ -146,10 +184,12 @@ reqctx_status reqctx_after_take_back(reqctx_after *after)
     return REQCTX_OK;
 }
 
-static void leave_note(struct note *note, const reqctx_after *after)
+static void leave_note(struct note *note, reqctx_after **fired)
 {
-    *note =
-        (struct note){.next = notes, .after = after, .thread = pthread_self()};
+    *note = (struct note){.next = notes,
+                          .after = *fired,
+                          .fired = fired,
+                          .thread = this_thread()};
     notes = note;
 }
 
@@ -168,12 +208,29 @@ static void take_note_away(const struct note *note)
     }
 }
 
+void reqctxi_after_fire(reqctx_cancel *scope, reqctx_after **out_fired)
+{
+    reqctx_after **end = &scope->first_after;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = *out_fired;
+    if (*end != NULL) {
+        (*end)->link = end;
+    }
+    *out_fired = scope->first_after;
+    if (*out_fired != NULL) {
+        (*out_fired)->link = out_fired;
+    }
+    scope->first_after = NULL;
+    end_await(scope);
+}
+
 void reqctxi_after_call_all(reqctx_after **fired)
 {
-    pthread_mutex_lock(&reqctxi_scopes_lock);
     while (*fired != NULL) {
         struct note note;
-        leave_note(&note, *fired);
+        leave_note(&note, fired);
         reqctx_after after = withdraw(*fired);
         pthread_mutex_unlock(&reqctxi_scopes_lock);
         reqctxi_call_in(after.map, after.call, after.arg);
@@ -182,4 +239,42 @@ void reqctxi_after_call_all(reqctx_after **fired)
         take_note_away(&note);
     }
     pthread_mutex_unlock(&reqctxi_scopes_lock);
+}
+
+/* Takes those that other threads registered, or all, out of a list. They are
+ * lists of their own then, so that each can still be taken back. */
+static void thin_out(reqctx_after **list, bool all)
+{
+    for (reqctx_after *at = *list; at != NULL;) {
+        reqctx_after *next = at->next;
+        if (all || at->thread != this_thread()) {
+            unlink_after(at);
+            at->link = &at->next;
+        }
+        at = next;
+    }
+}
+
+void reqctxi_after_forget(void)
+{
+    struct note **link = &notes;
+    while (*link != NULL) {
+        struct note *note = *link;
+        bool is_mine = note->thread == this_thread();
+        thin_out(note->fired, !is_mine);
+        note->waiters = NULL;
+        if (is_mine) {
+            link = &note->next;
+        } else {
+            *link = note->next;
+        }
+    }
+    for (reqctx_cancel *at = awaited; at != NULL;) {
+        reqctx_cancel *next = at->awaited.next;
+        thin_out(&at->first_after, false);
+        if (at->first_after == NULL) {
+            end_await(at);
+        }
+        at = next;
+    }
 }

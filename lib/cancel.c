@@ -12,8 +12,6 @@
 
 REQCTX_VAR_DEFINE_OF(reqctx_scope, reqctx_cancel *, &reqctx_type_object, NULL);
 
-pthread_mutex_t reqctxi_scopes_lock = PTHREAD_MUTEX_INITIALIZER;
-
 static const char deadline_cause[] = "deadline";
 
 /* Takes a scope that nobody holds out of the tree, and its memory back. */
@@ -192,6 +190,32 @@ static void arm(int fd, int64_t delay_ns)
     timerfd_settime(fd, 0, &when, NULL);
 }
 
+/* Whether scope has a descriptor of this process. After fork() the parent's
+ * timer is the child's, too: it is left as it is. */
+static bool has_fd(const reqctx_cancel *scope)
+{
+    return scope->fd >= 0 && scope->fd_fork == reqctxi_fork_count;
+}
+
+/* Tries to make a descriptor for scope; the one of the parent goes. */
+static void make_fd(reqctx_cancel *scope, int64_t now_ns)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    if (scope->fd >= 0) {
+        close(scope->fd);
+    }
+    scope->fd = fd;
+    scope->fd_fork = reqctxi_fork_count;
+    if (scope->state != REQCTX_OK) {
+        arm(fd, 0);
+    } else if (scope->deadline_ns != REQCTX_NO_DEADLINE) {
+        arm(fd, time_until(scope->deadline_ns, now_ns));
+    }
+}
+
 reqctx_status reqctx_cancel_fd(reqctx_cancel *scope, int *out_fd)
 {
     if (scope == NULL || out_fd == NULL) {
@@ -199,39 +223,16 @@ reqctx_status reqctx_cancel_fd(reqctx_cancel *scope, int *out_fd)
     }
     int64_t now_ns = reqctx_now_ns();
     pthread_mutex_lock(&reqctxi_scopes_lock);
-    if (scope->fd < 0) {
-        scope->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-        if (scope->fd >= 0 && scope->state != REQCTX_OK) {
-            arm(scope->fd, 0);
-        } else if (scope->fd >= 0 && scope->deadline_ns != REQCTX_NO_DEADLINE) {
-            arm(scope->fd, time_until(scope->deadline_ns, now_ns));
-        }
+    if (!has_fd(scope)) {
+        make_fd(scope, now_ns);
     }
-    int fd = scope->fd;
+    int fd = has_fd(scope) ? scope->fd : -1;
     pthread_mutex_unlock(&reqctxi_scopes_lock);
     if (fd < 0) {
         return REQCTX_SYSTEM;
     }
     *out_fd = fd;
     return REQCTX_OK;
-}
-
-/* Moves scope's callbacks to the front of out_fired. */
-static void move_afters(reqctx_cancel *scope, reqctx_after **out_fired)
-{
-    reqctx_after **end = &scope->first_after;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = *out_fired;
-    if (*end != NULL) {
-        (*end)->link = end;
-    }
-    *out_fired = scope->first_after;
-    if (*out_fired != NULL) {
-        (*out_fired)->link = out_fired;
-    }
-    scope->first_after = NULL;
 }
 
 static void end_one(reqctx_cancel *scope, int64_t now_ns, const char *cause,
@@ -244,9 +245,8 @@ static void end_one(reqctx_cancel *scope, int64_t now_ns, const char *cause,
     uintptr_t state = late ? REQCTX_DEADLINE : REQCTX_CANCELLED;
     scope->cause = late ? deadline_cause : cause;
     __atomic_store_n(&scope->state, state, __ATOMIC_RELEASE);
-    reqctxi_deadline_remove(scope);
-    move_afters(scope, out_fired);
-    if (scope->fd >= 0) {
+    reqctxi_after_fire(scope, out_fired);
+    if (has_fd(scope)) {
         arm(scope->fd, 0);
     }
 }
@@ -288,7 +288,6 @@ reqctx_status reqctx_cancel_now(reqctx_cancel *scope, const char *cause)
     int64_t now_ns = reqctx_now_ns();
     pthread_mutex_lock(&reqctxi_scopes_lock);
     bool ended = reqctxi_scope_end(scope, now_ns, cause, &fired);
-    pthread_mutex_unlock(&reqctxi_scopes_lock);
     reqctxi_after_call_all(&fired);
     reqctx_status state = state_of(scope);
     reqctx_status status =
@@ -311,7 +310,6 @@ void reqctx_cancel_poll(int64_t *out_next_ns)
         if (is_due) {
             reqctxi_scope_end(first, now_ns, NULL, &fired);
         }
-        pthread_mutex_unlock(&reqctxi_scopes_lock);
         reqctxi_after_call_all(&fired);
     } while (is_due);
     if (out_next_ns != NULL) {

@@ -147,3 +147,12 @@ reqctx_status reqctx_poller_remove(reqctx_poller *poller)
     pthread_mutex_unlock(&reqctxi_scopes_lock);
     return is_added ? REQCTX_OK : REQCTX_USED;
 }
+
+void reqctxi_poller_forget(void)
+{
+    while (pollers != NULL) {
+        reqctx_poller *next = pollers->next;
+        *pollers = (reqctx_poller){.link = NULL};
+        pollers = next;
+    }
+}

@@ -18,8 +18,9 @@
 #ifndef REQCTXI_SCOPE_H
 #define REQCTXI_SCOPE_H
 
-#include <pthread.h>
 #include <reqctx/cancel.h>
+
+#include "lib/fork.h"
 
 struct reqctx_cancel {
     reqctx_object object; /* the count */
@@ -27,21 +28,24 @@ struct reqctx_cancel {
     reqctx_cancel *parent;
     uintptr_t state; /* a reqctx_status; REQCTX_OK: it is live */
     const char *cause;
-    int fd; /* -1: none yet; guarded by scopes_lock */
 
     /* Guarded by scopes_lock. */
+    int fd;            /* -1: none yet */
+    uintptr_t fd_fork; /* reqctxi_fork_count, where fd was made */
     reqctx_cancel *first_child;
     reqctx_cancel *next_sibling;
     reqctx_cancel **sibling_link; /* what points to this one */
     reqctx_after *first_after;
+    struct {
+        reqctx_cancel *next;
+        reqctx_cancel **link; /* NULL: no callback waits for it */
+    } awaited;                /* the list of those; see after.c */
     struct {
         reqctx_cancel *child; /* of the heap's tree; see deadline.c */
         reqctx_cancel *next;
         reqctx_cancel **link;
     } heap;
 };
-
-extern pthread_mutex_t reqctxi_scopes_lock;
 
 /*
  * Ends scope and those inside, and moves their callbacks to out_fired, where
@@ -52,8 +56,17 @@ extern pthread_mutex_t reqctxi_scopes_lock;
 bool reqctxi_scope_end(reqctx_cancel *scope, int64_t now_ns, const char *cause,
                        reqctx_after **out_fired);
 
-/* Calls what is in fired, one after the other. Without the lock. */
+/* Moves scope's callbacks to the front of out_fired. With the lock held. */
+void reqctxi_after_fire(reqctx_cancel *scope, reqctx_after **out_fired);
+
+/* Calls what is in fired, one after the other. With the lock held, which it
+ * gives back: a list that is left to others is one that runs. */
 void reqctxi_after_call_all(reqctx_after **fired);
+
+/* In a child of fork(), with the lock held: forgets what other threads have
+ * registered, and run. */
+void reqctxi_after_forget(void);
+void reqctxi_poller_forget(void);
 
 /*
  * The heap of live scopes that have a deadline and callbacks; the lock is

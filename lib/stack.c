@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <pthread.h>
 
+#include "lib/fork.h"
 #include "lib/wait.h"
 #include "lib/watch.h"
 
@@ -23,9 +24,8 @@ static _Thread_local struct {
 } thread;
 
 /* The key whose destructor ends a thread's context. */
-static pthread_mutex_t key_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_key_t key; /* guarded by key_lock until key_made */
-static bool key_made;     /* guarded by key_lock; never unmade */
+static pthread_key_t key; /* guarded by reqctxi_key_lock until key_made */
+static bool key_made;     /* guarded by reqctxi_key_lock; never unmade */
 
 struct reqctxi_stack *reqctxi_stack_here(void)
 {
@@ -289,12 +289,12 @@ reqctx_status reqctx_thread_clear(void)
 
 static bool make_key(void)
 {
-    pthread_mutex_lock(&key_lock);
+    pthread_mutex_lock(&reqctxi_key_lock);
     if (!key_made) {
         key_made = pthread_key_create(&key, end_thread) == 0;
     }
     bool made = key_made;
-    pthread_mutex_unlock(&key_lock);
+    pthread_mutex_unlock(&reqctxi_key_lock);
     return made;
 }
 

@@ -14,9 +14,9 @@
  */
 #include "lib/watch.h"
 
-#include <pthread.h>
 #include <reqctx/fiber.h>
 
+#include "lib/fork.h"
 #include "lib/wait.h"
 
 enum { WATCHERS = 8 };
@@ -24,12 +24,11 @@ enum { WATCHERS = 8 };
 struct watcher {
     void (*switched)(void *arg);
     void *arg;
-    bool taken;     /* guarded by watchers_lock */
+    bool taken;     /* guarded by reqctxi_watchers_lock */
     bool active;    /* atomic; changed with the lock held */
     unsigned calls; /* atomic; callers that are looking, or in a call */
 };
 
-static pthread_mutex_t watchers_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct watcher watchers[WATCHERS];
 unsigned reqctxi_watch_count; /* of the active; changed with the lock held */
 
@@ -90,7 +89,7 @@ reqctx_status reqctx_watch(void (*switched)(void *arg), void *arg)
     if (switched == NULL) {
         return REQCTX_INVALID;
     }
-    pthread_mutex_lock(&watchers_lock);
+    pthread_mutex_lock(&reqctxi_watchers_lock);
     struct watcher *watcher = find_free();
     if (watcher != NULL) {
         watcher->switched = switched;
@@ -98,7 +97,7 @@ reqctx_status reqctx_watch(void (*switched)(void *arg), void *arg)
         watcher->taken = true;
         set_active(watcher, true);
     }
-    pthread_mutex_unlock(&watchers_lock);
+    pthread_mutex_unlock(&reqctxi_watchers_lock);
     return watcher != NULL ? REQCTX_OK : REQCTX_FULL;
 }
 
@@ -107,12 +106,12 @@ reqctx_status reqctx_unwatch(void (*switched)(void *arg), void *arg)
     if (switched == NULL) {
         return REQCTX_INVALID;
     }
-    pthread_mutex_lock(&watchers_lock);
+    pthread_mutex_lock(&reqctxi_watchers_lock);
     struct watcher *watcher = find(switched, arg);
     if (watcher != NULL) {
         set_active(watcher, false);
     }
-    pthread_mutex_unlock(&watchers_lock);
+    pthread_mutex_unlock(&reqctxi_watchers_lock);
     if (watcher == NULL) {
         return REQCTX_UNSET;
     }
@@ -121,8 +120,16 @@ reqctx_status reqctx_unwatch(void (*switched)(void *arg), void *arg)
     while (__atomic_load_n(&watcher->calls, __ATOMIC_SEQ_CST) > own_calls) {
         reqctxi_wait(&tries);
     }
-    pthread_mutex_lock(&watchers_lock);
+    pthread_mutex_lock(&reqctxi_watchers_lock);
     watcher->taken = false;
-    pthread_mutex_unlock(&watchers_lock);
+    pthread_mutex_unlock(&reqctxi_watchers_lock);
     return REQCTX_OK;
+}
+
+void reqctxi_watch_forget(void)
+{
+    for (size_t i = 0; i < WATCHERS; i++) {
+        watchers[i].taken = watchers[i].active;
+        watchers[i].calls = inside == &watchers[i] ? 1 : 0;
+    }
 }

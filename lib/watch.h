@@ -13,6 +13,10 @@ extern unsigned reqctxi_watch_count; /* atomic */
  * stack.h says why. */
 __attribute__((noinline)) void reqctxi_watch_call_all(void);
 
+/* In a child of fork(), with the lock held: forgets calls by other threads,
+ * and who waited for one to end. */
+void reqctxi_watch_forget(void);
+
 /* To be called after each switch, when all is in order. */
 static inline void reqctxi_watch_tell(void)
 {

@@ -34,6 +34,11 @@
  * until the next deadline, and has reqctx_poller_add tell it of earlier ones.
  * A loop may also watch a scope's reqctx_cancel_fd.
  *
+ * After fork() the child has scopes of its own, as they were: what it cancels
+ * does not end in the parent. Callbacks are called if the thread that forked
+ * has registered them; those of other threads are not, and can be taken back.
+ * It has no pollers, and asks for descriptors again.
+ *
  * Source: Go's context; Trio's cancel scopes.
  */
 #ifndef REQCTX_CANCEL_H
@@ -121,7 +126,8 @@ typedef struct reqctx_after {
     struct reqctx_after **link;
     reqctx_map map;
     uintptr_t state;
-    uintptr_t reserved[2];
+    uintptr_t thread;
+    uintptr_t reserved[1];
 } reqctx_after;
 
 /*
@@ -188,8 +194,9 @@ typedef struct reqctx_poller {
  * wake is called by the thread that registers the callback, and under a lock
  * of the library: it may only note the call and wake a sleeper (signal a
  * condition variable under a lock of its own, write to an eventfd,
- * uv_async_send). It must not call the library, nor take a lock under which
- * anybody calls the library, and must return. No pthread_cancel ends it.
+ * uv_async_send). It must not call the library or fork(), nor take a lock
+ * under which anybody does (as a pthread_atfork handler may), and must
+ * return. No pthread_cancel ends it.
  *
  * Errors:  REQCTX_INVALID: wake or out_poller is NULL.
  * Threads: any.
@@ -203,7 +210,8 @@ REQCTX_API reqctx_status reqctx_poller_add(void (*wake)(void *arg), void *arg,
  * Removes a poller: on return its wake is not running, and will not be called
  * again.
  *
- * Errors:  REQCTX_USED: it was removed before, or is all zeros.
+ * Errors:  REQCTX_USED: it was removed before, or is all zeros, or was added
+ *          by the parent of this process.
  *          REQCTX_INVALID: poller is NULL.
  * Threads: any. Waits for a wake that runs.
  */
@@ -212,7 +220,8 @@ REQCTX_API reqctx_status reqctx_poller_remove(reqctx_poller *poller);
 /*
  * A file descriptor that becomes readable when scope ends, be it by its
  * deadline: for poll, epoll and event loops. Not to be read or closed; it is
- * closed with the scope.
+ * closed with the scope. After fork() it is the parent's: the child asks for
+ * its own, which closes that one in the child.
  *
  * Errors:  REQCTX_INVALID: a pointer is NULL. REQCTX_SYSTEM: none to be had.
  * Threads: any.

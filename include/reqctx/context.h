@@ -5,6 +5,11 @@
  * time. While it is entered it belongs to the thread that entered it; others
  * are refused. No function hands out the current context itself, only
  * copies, so that nobody can change it from outside.
+ *
+ * After fork() the child has a copy of every context, and goes on in the one
+ * that it was in, whatever other threads of the parent were doing. What those
+ * had entered, contexts and fibers, stays entered in the child for ever. Not
+ * to be called from a signal handler, nor is fork() then.
  */
 #ifndef REQCTX_CONTEXT_H
 #define REQCTX_CONTEXT_H

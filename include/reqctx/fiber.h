@@ -86,7 +86,9 @@ REQCTX_API reqctx_status reqctx_fiber_free(reqctx_fiber *fiber);
  *
  * Unwatch, which takes the same pair, waits until no other thread is in a
  * call of it; a watcher may take itself back, too. Two watchers that take
- * each other back, from inside calls on two threads, wait for ever.
+ * each other back, from inside calls on two threads, wait for ever. A child
+ * of fork() has the same watchers, be they other threads': what arg points to
+ * must be there, too.
  *
  * Errors:  REQCTX_INVALID: switched is NULL.
  *          REQCTX_FULL: 8 watch already.
