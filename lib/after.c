@@ -100,7 +100,9 @@ reqctx_status reqctx_after_cancel(void (*call)(void *arg), void *arg,
     reqctx_map map = reqctxi_map_hold(&reqctxi_frame_current()->map);
     pthread_mutex_lock(&reqctxi_scopes_lock);
     if (scope != NULL) {
-        status = (reqctx_status)scope->state;
+        /* Relaxed: nothing is read that belongs to it. */
+        status =
+            (reqctx_status)__atomic_load_n(&scope->state, __ATOMIC_RELAXED);
     }
     if (status == REQCTX_OK) {
         *out_after = (reqctx_after){.call = call,

@@ -3,6 +3,7 @@
  */
 #include <reqctx/cancel.h>
 
+#include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -10,9 +11,10 @@
 #include "lib/ref.h"
 #include "lib/scope.h"
 
-REQCTX_VAR_DEFINE_OF(reqctx_scope, reqctx_cancel *, &reqctx_type_object, NULL);
+/* TFD_IOC_SET_TICKS, from a header that does not go with the above. */
+#define SET_TICKS _IOW('T', 0, uint64_t)
 
-static const char deadline_cause[] = "deadline";
+REQCTX_VAR_DEFINE_OF(reqctx_scope, reqctx_cancel *, &reqctx_type_object, NULL);
 
 /* Takes a scope that nobody holds out of the tree, and its memory back. */
 static void dispose(reqctx_cancel *scope)
@@ -42,13 +44,19 @@ static void end_object(reqctx_object *object)
     } while (scope != NULL && reqctxi_ref_drop(&scope->object.count));
 }
 
+static reqctx_status state_of(const reqctx_cancel *scope)
+{
+    return (reqctx_status)__atomic_load_n(&scope->state, __ATOMIC_ACQUIRE);
+}
+
 /* Puts a new scope inside parent, as ended as that is. */
 static void attach(reqctx_cancel *scope, reqctx_cancel *parent)
 {
     scope->parent = reqctx_cancel_hold(parent);
     pthread_mutex_lock(&reqctxi_scopes_lock);
-    scope->state = parent->state;
+    scope->state = state_of(parent);
     scope->cause = parent->cause;
+    scope->has_ended = parent->has_ended;
     scope->next_sibling = parent->first_child;
     if (scope->next_sibling != NULL) {
         scope->next_sibling->sibling_link = &scope->next_sibling;
@@ -95,9 +103,12 @@ void reqctx_cancel_drop(reqctx_cancel *scope)
     }
 }
 
-static reqctx_status state_of(const reqctx_cancel *scope)
+/* Ends a live scope with that status, and not one that has ended. */
+static void leave_live(reqctx_cancel *scope, reqctx_status status)
 {
-    return (reqctx_status)__atomic_load_n(&scope->state, __ATOMIC_ACQUIRE);
+    uintptr_t live = REQCTX_OK;
+    __atomic_compare_exchange_n(&scope->state, &live, (uintptr_t)status, false,
+                                __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 static bool is_late_at(const reqctx_cancel *scope, int64_t now_ns)
@@ -106,31 +117,30 @@ static bool is_late_at(const reqctx_cancel *scope, int64_t now_ns)
            scope->deadline_ns <= now_ns;
 }
 
-/* A deadline that has passed counts, whether or not anybody has marked it. */
-static bool is_late(const reqctx_cancel *scope)
-{
-    return scope->deadline_ns != REQCTX_NO_DEADLINE &&
-           is_late_at(scope, reqctx_now_ns());
-}
-
 reqctx_status reqctx_cancel_status_of(const reqctx_cancel *scope)
 {
     if (scope == NULL) {
         return REQCTX_OK;
     }
-    reqctx_status state = state_of(scope);
-    return state == REQCTX_OK && is_late(scope) ? REQCTX_DEADLINE : state;
+    uintptr_t state = state_of(scope);
+    if (state == REQCTX_OK && scope->deadline_ns != REQCTX_NO_DEADLINE &&
+        is_late_at(scope, reqctx_now_ns())) {
+        leave_live((reqctx_cancel *)(uintptr_t)scope, REQCTX_DEADLINE);
+        state = state_of(scope);
+    }
+    return (reqctx_status)state;
 }
 
 const char *reqctx_cancel_cause_of(const reqctx_cancel *scope)
 {
-    if (scope == NULL) {
+    switch (reqctx_cancel_status_of(scope)) {
+    case REQCTX_CANCELLED:
+        return scope->cause;
+    case REQCTX_DEADLINE:
+        return "deadline";
+    default:
         return NULL;
     }
-    if (state_of(scope) != REQCTX_OK) {
-        return scope->cause;
-    }
-    return is_late(scope) ? deadline_cause : NULL;
 }
 
 bool reqctx_is_cancelled(void)
@@ -170,8 +180,7 @@ static int64_t time_until(int64_t deadline_ns, int64_t now_ns)
 
 int64_t reqctx_remaining_ns(void)
 {
-    const reqctx_cancel *scope = reqctx_scope_get();
-    if (scope != NULL && state_of(scope) != REQCTX_OK) {
+    if (reqctx_cancel_status() != REQCTX_OK) {
         return 0;
     }
     int64_t deadline_ns = reqctx_deadline_ns();
@@ -180,7 +189,7 @@ int64_t reqctx_remaining_ns(void)
                : REQCTX_NO_DEADLINE;
 }
 
-/* Has fd become readable in delay_ns. */
+/* Has fd become readable in delay_ns; it is not before. */
 static void arm(int fd, int64_t delay_ns)
 {
     int64_t at_least = delay_ns > 0 ? delay_ns : 1;
@@ -188,6 +197,16 @@ static void arm(int fd, int64_t delay_ns)
         .it_value = {.tv_sec = (time_t)(at_least / REQCTX_SECOND),
                      .tv_nsec = (long)(at_least % REQCTX_SECOND)}};
     timerfd_settime(fd, 0, &when, NULL);
+}
+
+/* Has fd be readable from now on. If it is already it stays so; a kernel that
+ * does not know this request has it unreadable for an instant. */
+static void make_readable(int fd)
+{
+    uint64_t ticks = 1;
+    if (ioctl(fd, SET_TICKS, &ticks) != 0) {
+        arm(fd, 0);
+    }
 }
 
 /* Whether scope has a descriptor of this process. After fork() the parent's
@@ -209,8 +228,8 @@ static void make_fd(reqctx_cancel *scope, int64_t now_ns)
     }
     scope->fd = fd;
     scope->fd_fork = reqctxi_fork_count;
-    if (scope->state != REQCTX_OK) {
-        arm(fd, 0);
+    if (state_of(scope) != REQCTX_OK) {
+        make_readable(fd);
     } else if (scope->deadline_ns != REQCTX_NO_DEADLINE) {
         arm(fd, time_until(scope->deadline_ns, now_ns));
     }
@@ -238,16 +257,16 @@ reqctx_status reqctx_cancel_fd(reqctx_cancel *scope, int *out_fd)
 static void end_one(reqctx_cancel *scope, int64_t now_ns, const char *cause,
                     reqctx_after **out_fired)
 {
-    if (scope->state != REQCTX_OK) {
+    if (scope->has_ended) {
         return;
     }
-    bool late = is_late_at(scope, now_ns);
-    uintptr_t state = late ? REQCTX_DEADLINE : REQCTX_CANCELLED;
-    scope->cause = late ? deadline_cause : cause;
-    __atomic_store_n(&scope->state, state, __ATOMIC_RELEASE);
+    scope->has_ended = true;
+    scope->cause = cause;
+    leave_live(scope,
+               is_late_at(scope, now_ns) ? REQCTX_DEADLINE : REQCTX_CANCELLED);
     reqctxi_after_fire(scope, out_fired);
     if (has_fd(scope)) {
-        arm(scope->fd, 0);
+        make_readable(scope->fd);
     }
 }
 
@@ -267,7 +286,7 @@ static reqctx_cancel *next_inside(const reqctx_cancel *top,
 bool reqctxi_scope_end(reqctx_cancel *scope, int64_t now_ns, const char *cause,
                        reqctx_after **out_fired)
 {
-    if (scope->state != REQCTX_OK) {
+    if (scope->has_ended) {
         return false;
     }
     reqctx_cancel *at = scope;

@@ -11,9 +11,11 @@
  * its scope. Links downwards are not: a scope takes itself out, under the
  * lock, before its memory goes.
  *
- * state goes once from REQCTX_OK to another status, with the lock held; cause
- * is written before. Who reads the state without the lock (acquire; pairs
- * with the release of the end) may read the cause after it.
+ * state goes once from REQCTX_OK to another status, by exchange: to either by
+ * who ends the scope, with the lock held; to DEADLINE also by who first sees
+ * that it has passed, without. So what one has seen all see. cause is written
+ * before REQCTX_CANCELLED: who reads that (acquire; pairs with the release of
+ * the end) may read the cause after it.
  */
 #ifndef REQCTXI_SCOPE_H
 #define REQCTXI_SCOPE_H
@@ -26,10 +28,11 @@ struct reqctx_cancel {
     reqctx_object object; /* the count */
     int64_t deadline_ns;  /* the earliest of its own and those around it */
     reqctx_cancel *parent;
-    uintptr_t state; /* a reqctx_status; REQCTX_OK: it is live */
-    const char *cause;
+    uintptr_t state;   /* atomic; a reqctx_status; REQCTX_OK: it is live */
+    const char *cause; /* of REQCTX_CANCELLED */
 
     /* Guarded by scopes_lock. */
+    bool has_ended;    /* and its callbacks are fired */
     int fd;            /* -1: none yet */
     uintptr_t fd_fork; /* reqctxi_fork_count, where fd was made */
     reqctx_cancel *first_child;
@@ -49,9 +52,9 @@ struct reqctx_cancel {
 
 /*
  * Ends scope and those inside, and moves their callbacks to out_fired, where
- * they can still be taken back. With the lock held. False: it had ended.
- * Those whose deadline had passed at now_ns had ended by it, though nobody
- * had marked them, and not for cause.
+ * they can still be taken back. With the lock held. False: it was called for
+ * scope before. Those whose deadline had passed at now_ns had ended by it,
+ * though perhaps nobody had seen it, and not for cause.
  */
 bool reqctxi_scope_end(reqctx_cancel *scope, int64_t now_ns, const char *cause,
                        reqctx_after **out_fired);

@@ -7,9 +7,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/timerfd.h>
 
 #include "support/actor.h"
 #include "support/hand_clock.h"
+
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+int __real_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *out_before);
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *out_before);
+
+static bool are_ioctls_refused;
+static int armed; /* timers, so far */
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+    if (are_ioctls_refused) {
+        errno = ENOTTY;
+        return -1;
+    }
+    return __real_ioctl(fd, request, arg);
+}
+
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *out_before)
+{
+    armed++;
+    return __real_timerfd_settime(fd, flags, when, out_before);
+}
 
 enum { NOW = HAND_CLOCK_START, LONG_MS = 60000, SOON_NS = 5000000 };
 
@@ -190,6 +217,51 @@ static void a_scope_has_one_and_closes_it(void **state)
     assert_int_equal(fcntl(other_fd, F_GETFD), -1);
 }
 
+/* A timer that is set again is not readable for an instant. */
+static void one_that_is_readable_stays_so_when_the_scope_ends(void **state)
+{
+    (void)state;
+    reqctx_set_clock(NULL, NULL);
+    reqctx_cancel *scope = scope_in(NULL, reqctx_now_ns() + SOON_NS);
+    int fd = fd_of(scope);
+    assert_int_equal(armed, 1);
+    assert_true(is_readable(fd));
+    assert_status(reqctx_cancel_now(scope, NULL), DEADLINE);
+    assert_int_equal(armed, 1);
+    assert_true(is_readable_yet(fd));
+    reqctx_cancel_drop(scope);
+}
+
+static void a_cancel_makes_it_readable_at_once(void **state)
+{
+    (void)state;
+    reqctx_cancel *scope = scope_in(NULL, NOW + 3600 * REQCTX_SECOND);
+    int fd = fd_of(scope);
+    assert_ok(reqctx_cancel_now(scope, NULL));
+    assert_true(is_readable_yet(fd));
+    assert_int_equal(armed, 1);
+    reqctx_cancel_drop(scope);
+}
+
+static void an_old_kernel_does_it_by_the_timer(void **state)
+{
+    (void)state;
+    reqctx_cancel *scope = scope_in(NULL, REQCTX_NO_DEADLINE);
+    are_ioctls_refused = true;
+    int fd = fd_of(scope);
+    assert_ok(reqctx_cancel_now(scope, NULL));
+    assert_int_equal(armed, 1);
+    assert_true(is_readable(fd));
+    are_ioctls_refused = false;
+    reqctx_cancel_drop(scope);
+}
+
+static int begin(void **state)
+{
+    armed = 0;
+    return hand_clock_begin(state);
+}
+
 static void null_is_invalid(void **state)
 {
     (void)state;
@@ -200,6 +272,8 @@ static void null_is_invalid(void **state)
     assert_int_equal(fd, -7);
     reqctx_cancel_drop(scope);
 }
+
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, begin, unit_end)
 
 int main(void)
 {
@@ -213,6 +287,9 @@ int main(void)
         TIMED(that_of_the_latest_deadline_is_not_readable),
         TIMED(a_poll_that_marks_the_deadline_makes_it_readable),
         TIMED(a_scope_has_one_and_closes_it),
+        FRESH(one_that_is_readable_stays_so_when_the_scope_ends),
+        FRESH(a_cancel_makes_it_readable_at_once),
+        FRESH(an_old_kernel_does_it_by_the_timer),
         TIMED(null_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

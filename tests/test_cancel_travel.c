@@ -329,14 +329,28 @@ static void asking_takes_no_lock_and_no_memory(void **state)
         heap_fail_from(1);
         locked = 0;
         ask_everything(REQCTX_OK);
-        hand_clock_set(NOW + 10);
-        ask_everything(REQCTX_DEADLINE);
-        hand_clock_set(NOW);
         assert_int_equal(locked, 0);
         assert_ok(reqctx_cancel_now(request, cause));
         assert_true(locked > 0); /* they are counted */
         locked = 0;
         ask_everything(REQCTX_CANCELLED);
+        assert_int_equal(locked, 0);
+        assert_int_equal(heap_asked(), 0);
+        heap_fail_never();
+    }
+    assert_true(was_inside);
+}
+
+static void nor_does_asking_after_the_deadline(void **state)
+{
+    (void)state;
+    bool was_inside = false;
+    REQCTX_WITH(reqctx_scope, request) {
+        was_inside = true;
+        heap_fail_from(1);
+        locked = 0;
+        hand_clock_set(NOW + 10);
+        ask_everything(REQCTX_DEADLINE);
         assert_int_equal(locked, 0);
         assert_int_equal(heap_asked(), 0);
         heap_fail_never();
@@ -360,6 +374,7 @@ int main(void)
         WITH_OTHER(a_scope_made_by_captured_work_is_inside),
         WITH_OTHER(any_thread_may_cancel),
         WITH_OTHER(asking_takes_no_lock_and_no_memory),
+        WITH_OTHER(nor_does_asking_after_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,11 +53,11 @@ REQCTX_API int reqctx_version(void);
     X(OK, 0, "success")                                                  \
     X(NOMEM, 1, "out of memory")                                         \
     X(INVALID, 2, "invalid argument")                                    \
-    X(SYSTEM, 3, "the system refused a thread, a key or a lock")         \
+    X(SYSTEM, 3, "the system refused a thread, key, lock or timer")      \
     X(TOO_LATE, 4, "must come before the first use of the library")      \
     X(UNSET, 5, "the variable has neither a value nor a default here")   \
     X(INERT, 6, "the token's set failed, or there never was one")        \
-    X(USED, 7, "the token was used already")                             \
+    X(USED, 7, "it was used or taken back already")                      \
     X(OTHER_VAR, 8, "the token belongs to another variable")             \
     X(OTHER_CONTEXT, 9, "the token was made in another context")         \
     X(ENTERED, 10, "the context is entered, and not for the caller")     \

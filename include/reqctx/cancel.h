@@ -97,6 +97,8 @@ REQCTX_API reqctx_status reqctx_cancel_now(reqctx_cancel *scope,
  * DEADLINE; and its cause, NULL if none was given ("deadline" for one). The
  * _of forms ask any scope, NULL being one that never ends.
  *
+ * What one thread has seen of an ended scope all see, and for ever.
+ *
  * Threads: any. Never blocks.
  * Cost:    a get and a load, and a look at the clock where there is a
  *          deadline.
@@ -233,7 +235,7 @@ REQCTX_API reqctx_status reqctx_cancel_fd(reqctx_cancel *scope, int *out_fd);
 /*
  * The time by the library's clock, and another clock for it, for tests. NULL
  * stands for CLOCK_MONOTONIC. It must not go back: a scope whose deadline has
- * passed would be live again, if nobody had marked it.
+ * passed would be live again, if nobody had seen that.
  *
  * now_coarse is late by up to some milliseconds, and costs less; with another
  * clock it is the same as now.
