@@ -11,6 +11,7 @@
  *   Callbacks can still be taken back, for what they hold.
  * - The parent does not notice: the child leaves descriptors that both have
  *   as they are (cancel.c).
+ * - Contexts that other threads read are free (stack.c).
  *
  * What cannot be: contexts and fibers that other threads had entered stay so
  * for ever, and what those threads held is not given back.

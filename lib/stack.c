@@ -7,8 +7,20 @@
 #include "lib/wait.h"
 #include "lib/watch.h"
 
-/* frame->state; any other value is the address of a stack. */
-enum { IDLE = 0, TAKING = 1 };
+/* frame->state; what is even and not IDLE is the address of a stack. */
+enum { IDLE = 0 };
+
+/* A reader is in it; what is odd and not this is left from another process,
+ * before fork(), whose reader will not come back: it changed nothing. */
+static uintptr_t taking(void)
+{
+    return 2 * reqctxi_fork_count + 1;
+}
+
+static bool is_taking(uintptr_t state)
+{
+    return state % 2 == 1;
+}
 
 /* Numbers are given to threads in blocks, to spare the shared counter. */
 enum { NUMBER_BLOCK = 4096 };
@@ -62,17 +74,18 @@ uint64_t reqctxi_frame_number(reqctx_frame *frame)
 static uintptr_t seize(uintptr_t *word, uintptr_t state)
 {
     unsigned tries = 0;
-    for (;;) {
-        uintptr_t found = IDLE;
-        if (__atomic_compare_exchange_n(word, &found, state, false,
+    uintptr_t found = IDLE;
+    while (!__atomic_compare_exchange_n(word, &found, state, false,
                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            return IDLE;
-        }
-        if (found != TAKING) {
+        if (found != IDLE && !is_taking(found)) {
             return found;
         }
-        reqctxi_wait(&tries);
+        if (found == taking()) {
+            found = IDLE;
+            reqctxi_wait(&tries);
+        }
     }
+    return IDLE;
 }
 
 static void release(uintptr_t *word)
@@ -114,14 +127,31 @@ static bool is_mine(uintptr_t state)
     return stack != NULL;
 }
 
+static bool is_on(const struct reqctxi_stack *stack, const reqctx_frame *frame)
+{
+    const reqctx_frame *at = stack->current;
+    while (at != NULL && at != frame) {
+        at = at->outer;
+    }
+    return at != NULL || frame == &stack->base;
+}
+
+/* Whether the thread is in frame, whose state is that. Who is in a stack of
+ * the same address may be a thread that is no more: of the parent of a
+ * process, or without a key to end by. */
+static bool is_in(const reqctx_frame *frame, uintptr_t state)
+{
+    return is_mine(state) && is_on((const struct reqctxi_stack *)state, frame);
+}
+
 reqctx_status reqctxi_frame_here(const reqctx_frame *frame)
 {
     /* Relaxed: only this thread writes its own stacks' addresses. */
     uintptr_t state = __atomic_load_n(&frame->state, __ATOMIC_RELAXED);
-    if (state == IDLE || state == TAKING) {
+    if (state == IDLE || is_taking(state)) {
         return REQCTX_NOT_ENTERED;
     }
-    return is_mine(state) ? REQCTX_OK : REQCTX_ENTERED;
+    return is_in(frame, state) ? REQCTX_OK : REQCTX_ENTERED;
 }
 
 /* Leaves the current frame; its last drop may call hooks. */
@@ -147,15 +177,6 @@ reqctx_status reqctxi_stack_unwind(void)
         status = REQCTX_LEFT_ENTERED;
     }
     return status;
-}
-
-static bool is_on(const struct reqctxi_stack *stack, const reqctx_frame *frame)
-{
-    const reqctx_frame *at = stack->current;
-    while (at != NULL && at != frame) {
-        at = at->outer;
-    }
-    return at != NULL || frame == &stack->base;
 }
 
 reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
@@ -199,8 +220,8 @@ reqctx_frame *reqctxi_frame_numbered(uint64_t number)
 
 reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map)
 {
-    uintptr_t found = seize(&frame->state, TAKING);
-    if (found != IDLE && !is_mine(found)) {
+    uintptr_t found = seize(&frame->state, taking());
+    if (found != IDLE && !is_in(frame, found)) {
         return REQCTX_ENTERED;
     }
     *out_map = reqctxi_map_hold(&frame->map);

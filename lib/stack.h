@@ -25,8 +25,9 @@
  *     TAKING -> IDLE      the same reader, some instructions later; release:
  *                         its hold on the root comes before any change
  *
- * Who finds TAKING waits for that reader. Who finds another stack is
- * refused.
+ * Who finds TAKING waits for that reader, unless it is of the parent of this
+ * process and thus gone, and its TAKING another number. Who finds another
+ * stack is refused.
  */
 #ifndef REQCTXI_STACK_H
 #define REQCTXI_STACK_H

@@ -6,6 +6,8 @@
 
 #include <poll.h>
 
+#include "lib/stack.h"
+
 int __real_pthread_mutex_lock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
 int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
@@ -240,6 +242,61 @@ static void a_child_goes_on_in_the_context_that_it_was_in(void **state)
     reqctx_drop(contexts.theirs);
 }
 
+/* A thread whose own variables are where the other's were, by chance. */
+static void *meet_theirs(void *unused)
+{
+    reqctx *copy;
+    must(reqctx_copy(contexts.theirs, &copy) == REQCTX_ENTERED);
+    must(reqctx_exit(contexts.theirs) == REQCTX_ENTERED);
+    must(reqctx_enter(contexts.theirs) == REQCTX_ENTERED);
+    return unused;
+}
+
+static void meet_theirs_in_a_thread(void *unused)
+{
+    thread_join(thread_start(meet_theirs, unused));
+}
+
+static void what_others_had_entered_is_not_entered_by_new_threads(void **state)
+{
+    (void)state;
+    assert_ok(reqctx_new(&contexts.theirs));
+    pthread_t thread = other_start(stand_in_context, NULL);
+    child_do(meet_theirs_in_a_thread, NULL);
+    other_end(thread);
+    reqctx_drop(contexts.theirs);
+}
+
+/* A context in which a reader was caught. */
+static void use_what_was_read(void *ctx)
+{
+    reqctx *copy;
+    must(reqctx_copy(ctx, &copy) == REQCTX_OK);
+    reqctx_drop(copy);
+    must(reqctx_exit(ctx) == REQCTX_NOT_ENTERED);
+    must(reqctx_enter(ctx) == REQCTX_OK);
+    must(reqctx_exit(ctx) == REQCTX_OK);
+}
+
+static void enter_what_was_read(void *ctx)
+{
+    must(reqctx_exit(ctx) == REQCTX_NOT_ENTERED);
+    must(reqctx_enter(ctx) == REQCTX_OK);
+    must(reqctx_exit(ctx) == REQCTX_OK);
+}
+
+static void what_others_were_reading_is_free_in_the_child(void **state)
+{
+    (void)state;
+    reqctx *ctx;
+    assert_ok(reqctx_new(&ctx));
+    ctx->frame.state = 1; /* a reader's, where nobody has forked before */
+    child_do(use_what_was_read, ctx);
+    child_do(enter_what_was_read, ctx);
+    ctx->frame.state = 0;
+    reqctx_drop(ctx);
+}
+
 static void fork_again(void *unused)
 {
     (void)unused;
@@ -262,6 +319,8 @@ int main(void)
         FORK(a_watcher_may_fork),
         FORK(what_the_child_cancels_does_not_end_in_the_parent),
         FORK(a_child_goes_on_in_the_context_that_it_was_in),
+        FORK(what_others_had_entered_is_not_entered_by_new_threads),
+        FORK(what_others_were_reading_is_free_in_the_child),
         FORK(a_child_may_have_children),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
  */
 #include "support/fork_unit.h"
 
-enum { FORKS = 150, KINDS = 4, SCRIBBLED = 32768 };
+enum { FORKS = 150, KINDS = 5, SCRIBBLED = 32768 };
 
 static reqctx_cancel *server; /* around all scopes */
 static atomic_bool is_over;
@@ -84,6 +84,17 @@ static void *set_ticket(void *unused)
     return unused;
 }
 
+static reqctx *shared; /* read by all */
+
+static void use_contexts(void)
+{
+    reqctx *copy;
+    for (int i = 0; i < 100; i++) {
+        must(reqctx_copy(shared, &copy) == REQCTX_OK);
+        reqctx_drop(copy);
+    }
+}
+
 static void use_threads(void)
 {
     pthread_t thread;
@@ -95,8 +106,8 @@ static void use_threads(void)
     thread_join(thread);
 }
 
-static void (*const kinds[KINDS])(void) = {use_callbacks, use_cancels,
-                                           use_watchers, use_threads};
+static void (*const kinds[KINDS])(void) = {
+    use_callbacks, use_cancels, use_watchers, use_threads, use_contexts};
 
 static void *use_on(void *kind)
 {
@@ -128,6 +139,8 @@ static void use_all(void *own_bell)
         kinds[i]();
         thread_join(threads[i]);
     }
+    must(reqctx_enter(shared) == REQCTX_OK);
+    must(reqctx_exit(shared) == REQCTX_OK);
     hand_clock_forward(1000);
     reqctx_cancel_poll(NULL);
     must(reqctx_cancel_now(server, NULL) == REQCTX_OK);
@@ -142,6 +155,7 @@ static void children_use_all_while_the_parents_threads_do(void **state)
     server = new_scope(REQCTX_NO_DEADLINE);
     struct bell bell = {.scope = server};
     hang_up(&bell);
+    assert_ok(reqctx_new(&shared));
     assert_ok(ticket_set("main's", NULL));
     for (int i = 0; i < KINDS; i++) {
         threads[i] = thread_start(use_on, (void *)(uintptr_t)&kinds[i]);
@@ -155,6 +169,7 @@ static void children_use_all_while_the_parents_threads_do(void **state)
     }
     take_down(&bell, REQCTX_OK);
     reqctx_cancel_drop(server);
+    reqctx_drop(shared);
 }
 
 int main(void)
