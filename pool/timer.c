@@ -155,15 +155,13 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* An earlier deadline has come up. */
+/* An earlier deadline has come up. A child of fork() has no pollers. */
 static void wake(void *arg)
 {
     reqctx_pool *pool = arg;
-    if (!reqctxi_is_forked(pool)) {
-        pthread_mutex_lock(&pool->lock);
-        reqctxi_state_call_timer(pool);
-        pthread_mutex_unlock(&pool->lock);
-    }
+    pthread_mutex_lock(&pool->lock);
+    reqctxi_state_call_timer(pool);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 reqctx_status reqctxi_timer_start(reqctx_pool *pool)
