@@ -33,7 +33,7 @@ static struct reqctxi_job *take_any(reqctx_pool *pool)
         job = &pool->delays.first->job;
     }
     if (job == NULL) {
-        return reqctxi_state_steal(pool, NULL);
+        return reqctxi_state_steal(pool, NULL, false);
     }
     reqctxi_state_claim(pool, job);
     return job;

@@ -269,6 +269,8 @@ void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
         end_blocks(pool, worker, 0);
         reqctxi_state_put_back(pool, worker);
         count_hand(pool, &worker->hand);
+        pool->hands -= worker->has_hand;
+        worker->has_hand = false;
         reqctxi_state_settle(pool);
     }
 }

@@ -17,6 +17,7 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_job *jobs,
     pthread_mutex_lock(&hand->lock);
     hand->first = jobs;
     hand->count = count;
+    hand->seen = NULL;
     pthread_mutex_unlock(&hand->lock);
 }
 
@@ -32,10 +33,14 @@ static struct reqctxi_job *take(struct reqctxi_hand *hand)
     return job;
 }
 
-struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand)
+struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand, bool only_seen)
 {
+    struct reqctxi_job *job = NULL;
     pthread_mutex_lock(&hand->lock);
-    struct reqctxi_job *job = take(hand);
+    if (!only_seen || (hand->count != 0 && hand->seen == hand->first)) {
+        job = take(hand);
+    }
+    hand->seen = hand->count != 0 ? hand->first : NULL;
     pthread_mutex_unlock(&hand->lock);
     return job;
 }

@@ -13,8 +13,10 @@
  *
  * j1 takes long. B ends j5 to j8, finds the queue empty meanwhile, takes j2
  * out of A's hand, and so on: no job waits behind a running one while a worker
- * idles. Those in a hand count as waiting for who reads the pool's counters,
- * and as taken for all else.
+ * idles. If the queue is not empty B looks at A's hand all the same, and takes
+ * j2 if it was A's first when somebody looked before: no job waits there while
+ * others take newer ones, again and again. Those in a hand count as waiting for
+ * who reads the pool's counters, and as taken for all else.
  *
  * All is guarded by lock, which is taken under the pool's or alone.
  */
@@ -27,6 +29,7 @@ struct reqctxi_hand {
     pthread_mutex_t lock;
     struct reqctxi_job *first; /* linked by next, oldest first */
     size_t count;
+    const struct reqctxi_job *seen; /* as first, when somebody looked */
 
     /* Ended by the hand's worker and not counted by the pool yet. */
     struct reqctxi_job *ended;               /* their blocks */
@@ -42,8 +45,10 @@ void reqctxi_hand_end(struct reqctxi_hand *hand);
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_job *jobs,
                        size_t count);
 
-/* Its oldest job, out of it; NULL: it is empty. */
-struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand);
+/* Its oldest job, out of it; NULL: it is empty, or, if only one that has been
+ * seen before is wanted, that is not so. */
+struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand,
+                                      bool only_seen);
 
 /* Notes that job has ended; and takes the next one if is_more. */
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,

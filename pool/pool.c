@@ -286,9 +286,13 @@ reqctx_status reqctx_pool_step(reqctx_pool *pool)
     if (status != REQCTX_OK) {
         return status;
     }
-    int64_t now_ns = reqctx_now_ns();
     pthread_mutex_lock(&pool->lock);
-    reqctxi_state_ripen(pool, now_ns);
+    if (pool->delays.first != NULL) {
+        pthread_mutex_unlock(&pool->lock);
+        int64_t now_ns = reqctx_now_ns();
+        reqctxi_lock_again(pool);
+        reqctxi_state_ripen(pool, now_ns);
+    }
     reqctxi_timer_tell_water(pool);
     struct reqctxi_job *job = reqctxi_state_take(pool, NULL);
     bool is_empty = job == NULL;

@@ -253,18 +253,25 @@ bool reqctxi_state_is_plain(const reqctx_pool *pool,
 }
 
 /* Fills the worker's hand, if nobody is idle and so many jobs wait that each
- * worker's share is more than the one that it has. */
+ * worker's share is more than the one that it has. Not where a bound counts
+ * those that wait. */
 static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
+    const reqctx_pool_config *config = &pool->config;
     size_t share = pool->queue.count / (2 * (size_t)pool->live);
     size_t most = share < HAND_MAX ? share : HAND_MAX;
-    size_t count;
-    if (pool->free != 0 || most == 0) {
+    size_t count = 0;
+    if (pool->free != 0 || most == 0 || config->queue_capacity != 0 ||
+        config->lane_capacity != 0 || config->high_water != 0) {
         return;
     }
     struct reqctxi_job *jobs = reqctxi_queue_grab(&pool->queue, most, &count);
-    pool->running += count;
-    reqctxi_hand_fill(&worker->hand, jobs, count);
+    if (count != 0) {
+        pool->running += count;
+        pool->hands++;
+        worker->has_hand = true;
+        reqctxi_hand_fill(&worker->hand, jobs, count);
+    }
 }
 
 void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
@@ -280,13 +287,14 @@ void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
 }
 
 struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
-                                        const struct reqctxi_worker *worker)
+                                        const struct reqctxi_worker *worker,
+                                        bool only_seen)
 {
     struct reqctxi_job *job = NULL;
-    struct reqctxi_worker *other = pool->workers;
+    struct reqctxi_worker *other = pool->hands != 0 ? pool->workers : NULL;
     while (job == NULL && other != NULL) {
-        if (other != worker) {
-            job = reqctxi_hand_take(&other->hand);
+        if (other != worker && other->has_hand) {
+            job = reqctxi_hand_take(&other->hand, only_seen);
         }
         other = other->next;
     }
@@ -297,10 +305,12 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
                                           struct reqctxi_worker *worker)
 {
     bool only_high = high_only(pool);
-    struct reqctxi_job *job = reqctxi_queue_pop(&pool->queue, only_high);
-    bool is_stolen = job == NULL && !only_high;
-    if (is_stolen) {
-        job = reqctxi_state_steal(pool, worker);
+    bool is_busy = reqctxi_queue_has(&pool->queue, only_high);
+    struct reqctxi_job *job =
+        only_high ? NULL : reqctxi_state_steal(pool, worker, is_busy);
+    bool is_stolen = job != NULL;
+    if (!is_stolen) {
+        job = reqctxi_queue_pop(&pool->queue, only_high);
     }
     if (job == NULL) {
         return NULL;

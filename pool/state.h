@@ -148,6 +148,7 @@ struct reqctx_pool {
     unsigned ordinary;
     unsigned blocked;
 
+    unsigned hands;     /* workers that have_hand */
     unsigned attention; /* atomic; counts what those with a full hand should
                          * not miss: jobs that may go before */
 
@@ -225,9 +226,10 @@ bool reqctxi_state_is_plain(const reqctx_pool *pool,
                             const struct reqctxi_job *job);
 
 /* Takes a job out of the hand of another worker than the given one, which may
- * be NULL; NULL: all are empty. */
+ * be NULL; NULL: all are empty, or have nothing that was seen before. */
 struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
-                                        const struct reqctxi_worker *worker);
+                                        const struct reqctxi_worker *worker,
+                                        bool only_seen);
 
 /* The jobs in the worker's hand that have not begun wait again. */
 void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker);

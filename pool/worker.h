@@ -28,6 +28,7 @@ struct reqctxi_worker {
     reqctx_future *shows; /* the innermost, if the pool shows jobs */
     bool is_ordinary;     /* its outermost job is not a high one */
     unsigned blocks;      /* calls and waits that block, nested */
+    bool has_hand;        /* it was filled for the jobs that it ends now */
     struct reqctxi_hand hand;
 };
 

@@ -24,8 +24,9 @@
  * 5. Jobs of one priority that one thread submits from outside are taken in
  *    that order, but for those that REQCTX_POOL_RUN runs at once, those with
  *    a time of their own, and those in different lanes. Jobs submitted from
- *    jobs have no order outside a lane of limit 1. While jobs wait that may
- *    begin, idle workers are woken.
+ *    jobs have no order outside a lane of limit 1. Where many wait a worker
+ *    takes some ahead; others take these from it if it does not get on. While
+ *    jobs wait that may begin, idle workers are woken.
  * 6. Everything before the submit happens before the job; all of the job
  *    happens before a wait for it returns.
  * 7. A job may submit to its own pool and wait for its jobs (job.h).
