@@ -306,8 +306,10 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
 {
     bool only_high = high_only(pool);
     bool is_busy = reqctxi_queue_has(&pool->queue, only_high);
-    struct reqctxi_job *job =
-        only_high ? NULL : reqctxi_state_steal(pool, worker, is_busy);
+    struct reqctxi_job *job = NULL;
+    if (!only_high && !reqctxi_queue_has(&pool->queue, true)) {
+        job = reqctxi_state_steal(pool, worker, is_busy);
+    }
     bool is_stolen = job != NULL;
     if (!is_stolen) {
         job = reqctxi_queue_pop(&pool->queue, only_high);
