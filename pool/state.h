@@ -202,6 +202,18 @@ void reqctxi_free_blocks(struct reqctxi_job *blocks);
 
 size_t reqctxi_state_waiting(const reqctx_pool *pool);
 
+/* Whether a worker may take none but a high job now. */
+bool reqctxi_state_high_only(const reqctx_pool *pool);
+
+/* Asserts what is said above of the time between any two changes. */
+void reqctxi_state_check(const reqctx_pool *pool);
+
+/* Has the timer told if the water has crossed a mark. */
+void reqctxi_state_note_water(reqctx_pool *pool);
+
+/* Of a job, but for ENDED (ending.c). */
+void reqctxi_state_set(struct reqctxi_job *job, enum reqctxi_job_state state);
+
 /* Whether there is no room for job, in the pool or in its lane. */
 bool reqctxi_state_is_full(const reqctx_pool *pool,
                            const struct reqctx_lane *lane);

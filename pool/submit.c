@@ -140,7 +140,9 @@ static bool supply(struct submission *submission)
     if (block != NULL && is_lane) {
         reqctxi_lane_give(&pool->queue, block);
     } else if (block != NULL) {
-        reqctxi_state_give_block(pool, block);
+        struct reqctxi_job *plain = block;
+        plain->is_future = false;
+        reqctxi_state_give_block(pool, plain);
     }
     return block != NULL;
 }

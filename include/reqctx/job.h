@@ -181,8 +181,8 @@ typedef struct reqctx_done {
  * context: by the thread that ended it, after those that wait were woken and
  * before the pool counts the job as ended; or at once, here, if it has ended
  * already. When call begins the library has done with out_done: call may free
- * it. The future may be dropped meanwhile. A job is as it were still running
- * while call does: what a job must not do it must not do either.
+ * it. The future may be dropped meanwhile. While the ender calls it the job is
+ * as it were still running: what that must not do it must not do either.
  *
  * Errors:  REQCTX_INVALID: a pointer is NULL. REQCTX_STOPPED: see wait.
  * Threads: any.
