@@ -163,6 +163,7 @@ static void delay(reqctx_pool *pool, reqctx_future *future)
     reqctxi_delay_add(&pool->delays, future);
     if (pool->delays.first == future) {
         reqctxi_state_call_timer(pool);
+        reqctxi_row_call_all(&pool->helpers); /* the timer may be one */
     }
 }
 

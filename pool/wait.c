@@ -168,6 +168,8 @@ static reqctx_status find_for_job(struct reqctxi_job *job,
     }
     if (job->state == REQCTXI_QUEUED) {
         *out_help = is_strand ? reqctxi_lane_first(lane) : job;
+    } else if (job->pool->config.stepped) {
+        *out_help = job; /* delayed, and nobody else would end that */
     }
     return REQCTX_OK;
 }
@@ -186,23 +188,54 @@ static reqctx_status find_for_group(const struct reqctx_group *group,
     return status;
 }
 
-/* On the timer's thread nobody else would end a delayed job's delay. */
-static reqctx_status find(const reqctx_pool *pool, reqctx_future *future,
+static reqctx_status find(reqctx_future *future,
                           const struct reqctx_group *group,
                           struct reqctxi_job **out_help)
 {
-    reqctx_status status = future != NULL ? find_for_job(&future->job, out_help)
-                                          : find_for_group(group, out_help);
-    bool is_stuck = status == REQCTX_OK && *out_help == NULL &&
-                    pool->delays.count != 0 &&
-                    pthread_equal(pool->timer.thread, pthread_self());
-    return is_stuck ? REQCTX_DEADLOCK : status;
+    return future != NULL ? find_for_job(&future->job, out_help)
+                          : find_for_group(group, out_help);
+}
+
+reqctx_future *reqctxi_stuck_in(const struct reqctx_group *group)
+{
+    struct reqctxi_job *help;
+    reqctx_future *future = group->first;
+    while (future != NULL &&
+           find_for_job(&future->job, &help) != REQCTX_DEADLOCK) {
+        future = future->group_next;
+    }
+    return future != NULL ? future : group->first;
+}
+
+/* Sleeps on the thread that should end delays meanwhile: ends them. */
+static reqctx_status sleep_as_timer(reqctx_pool *pool,
+                                    struct reqctxi_limit limit)
+{
+    struct reqctxi_job *nothing = NULL;
+    struct reqctxi_limit sooner = limit;
+    if (pool->delays.first != NULL) {
+        sooner.until_ns =
+            lesser(limit.until_ns, pool->delays.first->job.since_ns);
+    }
+    reqctx_status status =
+        reqctxi_sleep(pool, &pool->helpers, sooner, &nothing);
+    if (status == REQCTX_PENDING) {
+        pthread_mutex_unlock(&pool->lock);
+        int64_t now_ns = reqctx_now_ns();
+        pthread_mutex_lock(&pool->lock);
+        reqctxi_state_ripen(pool, now_ns);
+        status = limit.until_ns <= now_ns ? REQCTX_PENDING : REQCTX_OK;
+    }
+    return status;
 }
 
 /* A worker that sleeps makes room for another. */
 static reqctx_status sleep_as_helper(reqctx_pool *pool,
                                      struct reqctxi_limit limit)
 {
+    if (pthread_equal(pool->timer.thread, pthread_self())) {
+        return sleep_as_timer(pool, limit);
+    }
     struct reqctxi_worker *worker = reqctxi_worker_here(pool);
     struct reqctxi_job *nothing = NULL;
     bool is_at_work = worker != NULL && worker->jobs != 0;
@@ -245,7 +278,7 @@ reqctx_status reqctxi_wait_for(reqctx_pool *pool, reqctx_future *future,
     reqctx_status status = REQCTX_OK;
     while (status == REQCTX_OK && !has_ended(future, group)) {
         struct reqctxi_job *next;
-        status = find(pool, future, group, &next);
+        status = find(future, group, &next);
         if (status == REQCTX_OK && is_helper) {
             status = help(pool, next, limit);
         } else if (status == REQCTX_OK) {

@@ -42,6 +42,10 @@ reqctx_status reqctxi_wait_for(reqctx_pool *pool, reqctx_future *future,
                                struct reqctx_group *group,
                                struct reqctxi_limit limit);
 
+/* A member that cannot begin while the caller waits, or if there is none the
+ * first that has not begun. */
+reqctx_future *reqctxi_stuck_in(const struct reqctx_group *group);
+
 /* Whether the calling thread is one on whose stack the pool's jobs may have
  * to be run while it waits. */
 bool reqctxi_is_helper(const reqctx_pool *pool);

@@ -80,7 +80,8 @@ typedef enum reqctx_priority {
  * lane           the lane to queue in, borrowed; NULL: that of the pool's
  *                variable, if it has one, or else the pool's plain queue.
  * group          whose end waits for this job; borrowed; may be NULL.
- * start_ns       not to begin before (reqctx_now_ns); 0: at once.
+ * start_ns       not to begin before (reqctx_now_ns); 0: at once. On a stepped
+ *                pool who drains it, or waits for the job, runs it at once.
  * room_until_ns  where REQCTX_POOL_WAIT waits for room: until when, and then
  *                REQCTX_FULL; 0: without end.
  */
