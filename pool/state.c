@@ -174,7 +174,9 @@ void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job)
     if (future != NULL && future->group != NULL) {
         add_to_group(future);
     }
-    if (future != NULL && future->is_delayed) {
+    /* A stepped pool's drain does not wait for a time. */
+    bool minds_time = !pool->config.stepped || pool->state == REQCTXI_RUNNING;
+    if (future != NULL && future->is_delayed && minds_time) {
         delay(pool, future);
     } else {
         enqueue(pool, job);
