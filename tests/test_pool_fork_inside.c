@@ -23,7 +23,7 @@ static pthread_key_t last_act;
 static void end_child(void *arg)
 {
     (void)arg;
-    _exit(CHILD_OK);
+    child_end_well();
 }
 
 static void forker_init(void)

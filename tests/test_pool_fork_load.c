@@ -5,7 +5,7 @@
  */
 #include <unistd.h>
 
-#include "support/child.h"
+#include "support/pool_child.h"
 
 enum { SUBMITTERS = 3, FORKS = 200, JOB_FORKS = 100 };
 
@@ -123,7 +123,7 @@ static pthread_key_t last_act;
 static void end_child(void *load)
 {
     be_child(load);
-    _exit(CHILD_OK);
+    child_end_well();
 }
 
 static void fork_and_return(void *arg)

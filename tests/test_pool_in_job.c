@@ -129,22 +129,6 @@ static void not_by_a_done_callback(void **state)
     }
 }
 
-static void not_by_a_done_callback_that_is_called_at_once(void **state)
-{
-    (void)state;
-    struct inside inside;
-    reqctx_done done;
-    reqctx_future *future;
-    inside_init(&inside, pool_of(kinds[1]));
-    assert_ok(reqctx_pool_submit_job(inside.pool, &(reqctx_job){.run = nothing},
-                                     &future));
-    step(inside.pool);
-    assert_ok(reqctx_future_on_done(future, try_when_done, &inside, &done));
-    assert_in_job(&inside);
-    reqctx_future_drop(future);
-    free_pool(inside.pool);
-}
-
 /* A value that tries at its end. */
 struct last {
     reqctx_object object;
@@ -328,7 +312,6 @@ int main(void)
         UNIT(not_by_a_job),
         UNIT(not_by_a_drop_on_whichever_thread),
         UNIT(not_by_a_done_callback),
-        UNIT(not_by_a_done_callback_that_is_called_at_once),
         UNIT(not_by_a_value_that_ends_with_a_job),
         UNIT(not_by_the_hook_of_a_worker_s_start),
         UNIT(not_by_the_hook_of_a_worker_s_stop),

@@ -12,6 +12,7 @@
 
 /* A child that has done what it was to do ends with this. */
 enum { CHILD_OK = 42 };
+void child_end_well(void);
 
 /* Calls function(arg) in a child, and checks that it returns there. */
 void in_child(void (*function)(void *arg), void *arg);
