@@ -3,6 +3,8 @@
  */
 #include "support/pool_unit.h"
 
+#include <sched.h>
+
 #include "support/hand_clock.h"
 
 enum { LIMIT_NS = 1000, WORKERS = 3 };
@@ -129,6 +131,7 @@ static void what_the_hook_was_told_of_may_end_meanwhile(void **state)
     stay_end(&stay);
     assert_ok(reqctx_pool_submit(pool, count_run, &runs));
     while (stats_of(pool).run < 2) { /* the hook has not returned */
+        sched_yield();
     }
     gate_open(&told.goes);
     free_pool(pool);
@@ -148,6 +151,7 @@ static void below_the_limit_no_job_is_stuck(void **state)
     pass_told("early", HAND_CLOCK_START, 1); /* of the two, which both run */
     stay_end(&late);
     while (stats_of(pool).run < 1) {
+        sched_yield();
     }
     hand_clock_forward(LIMIT_NS); /* too late for the late one */
     gate_open(&told.goes);

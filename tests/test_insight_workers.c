@@ -3,6 +3,8 @@
  */
 #include "support/pool_unit.h"
 
+#include <sched.h>
+
 #include "support/hand_clock.h"
 
 static reqctx_pool *showing(unsigned workers)
@@ -74,6 +76,7 @@ static void an_idle_worker_shows_nothing(void **state)
     reqctx_pool *pool = showing(1);
     assert_ok(reqctx_pool_submit(pool, count_run, &(atomic_int){0}));
     while (stats_of(pool).run == 0) {
+        sched_yield();
     }
     reqctx_worker_info info = info_of(pool, 0);
     assert_false(info.is_running);
