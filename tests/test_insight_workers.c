@@ -13,6 +13,8 @@ static reqctx_pool *showing(unsigned workers)
         (reqctx_pool_config){.workers = workers, .shows_jobs = true});
 }
 
+static atomic_int runs; /* of jobs for which it is enough to have run */
+
 static reqctx_worker_info info_of(reqctx_pool *pool, unsigned n)
 {
     reqctx_worker_info info;
@@ -74,7 +76,7 @@ static void an_idle_worker_shows_nothing(void **state)
 {
     (void)state;
     reqctx_pool *pool = showing(1);
-    assert_ok(reqctx_pool_submit(pool, count_run, &(atomic_int){0}));
+    assert_ok(reqctx_pool_submit(pool, count_run, &runs));
     while (stats_of(pool).run == 0) {
         sched_yield();
     }
@@ -202,7 +204,7 @@ static void a_label_may_end_with_its_job(void **state)
     gate_init(&self.ends);
     stay_begin(&stay, self.pool);
     const reqctx_job job = {
-        .run = count_run, .arg = &(atomic_int){0}, .label = self.label};
+        .run = count_run, .arg = &runs, .label = self.label};
     assert_ok(reqctx_pool_submit_job(self.pool, &job, &future));
     assert_ok(reqctx_future_on_done(future, free_label, &self, &done));
     stay_end(&stay);
@@ -299,7 +301,7 @@ static void the_context_shown_ends_before_anybody_is_told(void **state)
     reqctx_pool *pool = showing(1);
     ends = 0;
     stay_begin(&stay, pool);
-    const reqctx_job job = {.run = count_run, .arg = &(atomic_int){0}};
+    const reqctx_job job = {.run = count_run, .arg = &runs};
     reqctx_object_init(&object, note_end);
     REQCTX_WITH(last, &object) {
         assert_ok(reqctx_pool_submit_job(pool, &job, &future));
