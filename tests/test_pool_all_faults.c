@@ -107,14 +107,12 @@ UNINSTRUMENTED int __wrap_pthread_setname_np(pthread_t thread, const char *name)
     return fails() ? ERANGE : __real_pthread_setname_np(thread, name);
 }
 
-static const struct {
-    reqctx_pool_on_full on_full;
-    size_t capacity;
-} kinds[] = {{REQCTX_POOL_WAIT, 0},
-             {REQCTX_POOL_WAIT, 3},
-             {REQCTX_POOL_REFUSE, 3},
-             {REQCTX_POOL_RUN, 3},
-             {REQCTX_POOL_PUSH_OUT, 3}};
+static const struct play_kind kinds[] = {
+    {REQCTX_POOL_WAIT, 0, false},     {REQCTX_POOL_WAIT, 3, false},
+    {REQCTX_POOL_REFUSE, 3, false},   {REQCTX_POOL_RUN, 3, false},
+    {REQCTX_POOL_PUSH_OUT, 3, false}, {REQCTX_POOL_WAIT, 0, true},
+    {REQCTX_POOL_WAIT, 3, true},      {REQCTX_POOL_REFUSE, 3, true},
+    {REQCTX_POOL_RUN, 3, true},       {REQCTX_POOL_PUSH_OUT, 3, true}};
 
 static void check_nothing_is_left(void)
 {
@@ -130,8 +128,7 @@ static size_t sweep_allocations(size_t kind, bool from_then_on)
     bool is_past = false;
     for (size_t nth = 1; !is_past; nth++) {
         (from_then_on ? heap_fail_from : heap_fail_at)(nth);
-        pools +=
-            play(PLAY_NO_MEMORY, kinds[kind].on_full, kinds[kind].capacity);
+        pools += play(PLAY_NO_MEMORY, kinds[kind]);
         is_past = heap_asked() < nth;
         heap_fail_never();
         check_nothing_is_left();
@@ -145,8 +142,7 @@ static size_t sweep_calls(size_t kind, bool from_then_on)
     bool is_past = false;
     for (size_t nth = 1; !is_past; nth++) {
         fail_call(nth, from_then_on);
-        pools +=
-            play(PLAY_NO_SYSTEM, kinds[kind].on_full, kinds[kind].capacity);
+        pools += play(PLAY_NO_SYSTEM, kinds[kind]);
         is_past = asked < nth;
         fail_call(0, false);
         check_nothing_is_left();
@@ -164,11 +160,11 @@ static void sweep(size_t (*sweep_one)(size_t kind, bool from_then_on))
     }
 }
 
-static void without_faults_nothing_is_refused(void **state)
+static void without_faults_each_job_ends_once(void **state)
 {
     (void)state;
     for (int i = 0; i < 20; i++) {
-        assert_true(play(PLAY_NO_FAULT, REQCTX_POOL_WAIT, 0));
+        assert_true(play(PLAY_NO_FAULT, kinds[i % 10]));
         check_nothing_is_left();
     }
 }
@@ -190,7 +186,7 @@ int main(void)
     heap_install();
     is_ours = true;
     const struct CMUnitTest tests[] = {
-        UNIT(without_faults_nothing_is_refused),
+        UNIT(without_faults_each_job_ends_once),
         UNIT(without_memory_each_job_still_ends_once),
         UNIT(without_the_system_each_job_still_ends_once),
     };

@@ -51,13 +51,14 @@ static void *submit_many(void *arg)
     return NULL;
 }
 
-static void load_begin(struct load *load, pthread_t threads[SUBMITTERS])
+static void load_begin(struct load *load, bool shows,
+                       pthread_t threads[SUBMITTERS])
 {
-    *load =
-        (struct load){.pool = pool_of((reqctx_pool_config){.workers = 2,
-                                                           .queue_capacity = 16,
-                                                           .shows_jobs = true,
-                                                           .measures = true})};
+    *load = (struct load){
+        .pool = pool_of((reqctx_pool_config){.workers = 2,
+                                             .queue_capacity = shows ? 16 : 0,
+                                             .shows_jobs = shows,
+                                             .measures = shows})};
     assert_ok(reqctx_lane_new(load->pool, 1, &load->strand));
     for (int i = 0; i < SUBMITTERS; i++) {
         threads[i] = thread_start(submit_many, load);
@@ -105,11 +106,13 @@ static void children_of_a_busy_program_never_hang(void **state)
     (void)state;
     static struct load load;
     pthread_t threads[SUBMITTERS];
-    load_begin(&load, threads);
-    for (size_t i = scaled(FORKS); i > 0; i--) {
-        in_child(be_child, &load);
+    for (int shows = 0; shows < 2; shows++) {
+        load_begin(&load, shows == 1, threads);
+        for (size_t i = scaled(FORKS); i > 0; i--) {
+            in_child(be_child, &load);
+        }
+        load_end(&load, threads);
     }
-    load_end(&load, threads);
 }
 
 /* A job that forks; its child returns from it, and ends with its thread. */
@@ -136,28 +139,35 @@ static void fork_and_return(void *arg)
     }
 }
 
+static void fork_in_job(struct load *load, bool in_strand)
+{
+    struct forker forker = {.load = load};
+    const reqctx_job job = {.run = fork_and_return,
+                            .arg = &forker,
+                            .priority = REQCTX_PRIORITY_HIGH,
+                            .lane = in_strand ? load->strand : NULL};
+    reqctx_future *future;
+    assert_ok(reqctx_pool_submit_job(load->pool, &job, &future));
+    assert_ok(reqctx_future_wait(future, NULL));
+    reqctx_future_drop(future);
+    child_join(forker.child);
+    load->accepted++;
+    load->run++;
+}
+
 static void children_of_jobs_return_from_them(void **state)
 {
     (void)state;
     static struct load load;
     pthread_t threads[SUBMITTERS];
     must(pthread_key_create(&last_act, end_child) == 0);
-    load_begin(&load, threads);
-    for (size_t i = scaled(JOB_FORKS); i > 0; i--) {
-        struct forker forker = {.load = &load};
-        const reqctx_job job = {.run = fork_and_return,
-                                .arg = &forker,
-                                .priority = REQCTX_PRIORITY_HIGH,
-                                .lane = i % 2 == 0 ? load.strand : NULL};
-        reqctx_future *future;
-        assert_ok(reqctx_pool_submit_job(load.pool, &job, &future));
-        assert_ok(reqctx_future_wait(future, NULL));
-        reqctx_future_drop(future);
-        child_join(forker.child);
-        load.accepted++;
-        load.run++;
+    for (int shows = 0; shows < 2; shows++) {
+        load_begin(&load, shows == 1, threads);
+        for (size_t i = scaled(JOB_FORKS); i > 0; i--) {
+            fork_in_job(&load, i % 2 == 0);
+        }
+        load_end(&load, threads);
     }
-    load_end(&load, threads);
     must(pthread_key_delete(last_act) == 0);
 }
 
