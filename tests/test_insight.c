@@ -206,6 +206,39 @@ static void refusals_count_but_for_mistakes(void **state)
     free_pool(pool);
 }
 
+/* A job that submits to its own full pool as deep as it can. */
+static void submit_deeper(void *pool)
+{
+    reqctx_status status = reqctx_pool_submit(pool, submit_deeper, pool);
+    must(status == REQCTX_OK || status == REQCTX_TOO_DEEP);
+}
+
+static void refusals_by_the_stack_and_by_the_scope_count_too(void **state)
+{
+    (void)state;
+    struct stay stay;
+    reqctx_cancel *scope;
+    reqctx_status status = REQCTX_EMPTY;
+    reqctx_pool *pool = stepped_pool(REQCTX_POOL_RUN);
+    submit(pool);
+    assert_ok(reqctx_pool_submit(pool, submit_deeper, pool));
+    assert_int_equal(stats_of(pool).run, 64);
+    assert_int_equal(stats_of(pool).refused, 1);
+    free_pool(pool);
+    pool = busy_pool(&stay, 1, REQCTX_POOL_WAIT);
+    submit(pool);
+    assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &scope));
+    assert_ok(reqctx_cancel_now(scope, NULL));
+    REQCTX_WITH(reqctx_scope, scope) {
+        status = reqctx_pool_submit_job(pool, &never_job, NULL);
+    }
+    reqctx_cancel_drop(scope);
+    assert_status(status, CANCELLED);
+    assert_int_equal(stats_of(pool).refused, 1);
+    stay_end(&stay);
+    free_pool(pool);
+}
+
 static void leave_entered(void *context)
 {
     must(reqctx_enter(context) == REQCTX_OK);
@@ -326,6 +359,7 @@ int main(void)
         TIMED(a_job_is_running_until_the_last_that_is_called_for_it),
         TIMED(each_reason_of_a_drop_is_counted_for_itself),
         TIMED(refusals_count_but_for_mistakes),
+        TIMED(refusals_by_the_stack_and_by_the_scope_count_too),
         TIMED(jobs_that_leave_contexts_entered_are_counted),
         TIMED(delayed_jobs_wait_but_are_not_old),
         TIMED(the_oldest_of_all_lanes_and_priorities_is_found),

@@ -169,6 +169,126 @@ static void pending_again_until_what_runs_has_ended(void **state)
     free_pool(pool);
 }
 
+/* Plain jobs that a worker has taken ahead, where it has, wait all the same. */
+static void what_a_worker_has_taken_ahead_is_handed_back_too(void **state)
+{
+    (void)state;
+    enum { JOBS = 300 };
+    static struct seen seen[JOBS];
+    struct stay first;
+    struct stay second;
+    reqctx_pool *pool = pool_of((reqctx_pool_config){.workers = 1});
+    memset(seen, 0, sizeof(seen));
+    stay_begin(&first, pool);
+    gate_init(&second.begun);
+    gate_init(&second.ends);
+    assert_ok(reqctx_pool_submit(pool, stay_run, &second));
+    for (int i = 0; i < JOBS; i++) {
+        assert_ok(submit_seen(pool, &seen[i], (reqctx_job){.run = NULL}, NULL));
+    }
+    stay_end(&first);
+    gate_pass(&second.begun);
+    hand_clock_forward(100);
+    reqctx_pool_stats stats = stats_of(pool);
+    assert_int_equal(stats.waiting, JOBS);
+    assert_int_equal(stats.running, 1);
+    assert_int_equal(stats.oldest_ns, 100);
+    assert_status(reqctx_pool_drain_until(pool, PAST), PENDING);
+    for (int i = 0; i < JOBS; i++) {
+        assert_handed_back(&seen[i], "none");
+    }
+    assert_int_equal(stats_of(pool).dropped_for[REQCTX_DROP_HANDED_BACK], JOBS);
+    end_and_free(&second, pool);
+}
+
+static reqctx_pool *stepped(void)
+{
+    return pool_of((reqctx_pool_config){.stepped = true});
+}
+
+static void a_stepped_pool_runs_its_jobs_in_the_drain(void **state)
+{
+    (void)state;
+    struct seen seen[2] = {{.runs = 0}};
+    reqctx_pool *pool = stepped();
+    assert_ok(submit_seen(pool, &seen[0], (reqctx_job){.start_ns = 2 * FUTURE},
+                          NULL));
+    assert_ok(submit_seen(pool, &seen[1], (reqctx_job){.run = NULL}, NULL));
+    assert_ok(reqctx_pool_drain_until(pool, FUTURE));
+    for (int i = 0; i < 2; i++) { /* the delayed one at once */
+        assert_int_equal(seen[i].runs, 1);
+        assert_true(pthread_equal(seen[i].thread, pthread_self()));
+    }
+    free_pool(pool);
+}
+
+static void a_stepped_pool_hands_back_too(void **state)
+{
+    (void)state;
+    struct seen seen[2] = {{.runs = 0}};
+    reqctx_pool *pool = stepped();
+    assert_ok(
+        submit_seen(pool, &seen[0], (reqctx_job){.start_ns = FUTURE}, NULL));
+    assert_ok(submit_seen(pool, &seen[1], (reqctx_job){.run = NULL}, NULL));
+    assert_ok(reqctx_pool_drain_until(pool, PAST)); /* none is running */
+    for (int i = 0; i < 2; i++) {
+        assert_handed_back(&seen[i], "none");
+    }
+    free_pool(pool);
+}
+
+/* A job that takes until the time of the drain, and submits two more. */
+static void take_long(void *arg)
+{
+    struct seen *seen = arg;
+    must(submit_seen(seen[0].pool, &seen[1], (reqctx_job){.run = NULL}, NULL) ==
+         REQCTX_OK);
+    hand_clock_set(FUTURE);
+    must(submit_seen(seen[0].pool, &seen[2], (reqctx_job){.run = NULL}, NULL) ==
+         REQCTX_OK);
+}
+
+static void the_time_may_come_in_the_midst_of_a_job(void **state)
+{
+    (void)state;
+    reqctx_pool *pool = stepped();
+    struct seen seen[3] = {{.pool = pool}};
+    assert_ok(submit_seen(pool, &seen[0], (reqctx_job){.run = NULL}, NULL));
+    assert_ok(reqctx_pool_submit(pool, take_long, seen));
+    assert_ok(reqctx_pool_drain_until(pool, FUTURE));
+    assert_int_equal(seen[0].runs, 1);
+    assert_handed_back(&seen[1], "none");
+    assert_handed_back(&seen[2], "none");
+    assert_int_equal(stats_of(pool).run, 2);
+    free_pool(pool);
+}
+
+static void *step(void *pool)
+{
+    must(reqctx_pool_step(pool) == REQCTX_OK);
+    return NULL;
+}
+
+static void what_another_thread_steps_is_pending(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct seen seen = {.runs = 0};
+    reqctx_pool *pool = stepped();
+    gate_init(&stay.begun);
+    gate_init(&stay.ends);
+    assert_ok(reqctx_pool_submit(pool, stay_run, &stay));
+    assert_ok(submit_seen(pool, &seen, (reqctx_job){.run = NULL}, NULL));
+    pthread_t thread = thread_start(step, pool);
+    gate_pass(&stay.begun);
+    assert_status(reqctx_pool_drain_until(pool, PAST), PENDING);
+    assert_handed_back(&seen, "none");
+    stay_end(&stay);
+    assert_ok(reqctx_pool_drain(pool));
+    thread_join(thread);
+    free_pool(pool);
+}
+
 int main(void)
 {
     heap_install();
@@ -180,6 +300,11 @@ int main(void)
         TIMED(a_job_without_a_drop_callback_goes_in_silence),
         TIMED(with_nothing_running_the_hand_back_ends_the_drain),
         TIMED(pending_again_until_what_runs_has_ended),
+        TIMED(what_a_worker_has_taken_ahead_is_handed_back_too),
+        TIMED(a_stepped_pool_runs_its_jobs_in_the_drain),
+        TIMED(a_stepped_pool_hands_back_too),
+        TIMED(the_time_may_come_in_the_midst_of_a_job),
+        TIMED(what_another_thread_steps_is_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
