@@ -146,7 +146,7 @@ static void assert_strands_kept(const struct order *order)
 static void strands_keep_the_order_of_their_jobs(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = scaled(SEEDS); seed > 0; seed--) {
         struct order order = {.pool = seeded(seed)};
         struct numbered jobs[JOBS];
         reqctx_lane *lanes[LANES];
@@ -171,7 +171,7 @@ static void strands_keep_the_order_of_their_jobs(void **state)
 static void lanes_of_a_variable_s_values_keep_theirs_at_limit_1(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = scaled(SEEDS); seed > 0; seed--) {
         struct order order = {
             .pool = pool_of((reqctx_pool_config){.stepped = true,
                                                  .seed = seed,
