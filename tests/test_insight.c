@@ -116,34 +116,35 @@ static void a_job_is_running_until_the_last_that_is_called_for_it(void **state)
     free_pool(reader.pool);
 }
 
+/* Submits count jobs in a scope that is over, by its deadline or not. */
+static void submit_in_vain(reqctx_pool *pool, int count, bool has_deadline)
+{
+    reqctx_cancel *scope;
+    assert_ok(reqctx_cancel_new(
+        has_deadline ? HAND_CLOCK_START : REQCTX_NO_DEADLINE, &scope));
+    (void)reqctx_cancel_now(scope, NULL); /* it has ended, if by its time */
+    REQCTX_WITH(reqctx_scope, scope) {
+        for (int i = 0; i < count; i++) {
+            assert_ok(reqctx_pool_submit_job(
+                pool, &(reqctx_job){.run = nothing}, NULL));
+        }
+    }
+    reqctx_cancel_drop(scope);
+}
+
 static void each_reason_of_a_drop_is_counted_for_itself(void **state)
 {
     (void)state;
     reqctx_pool *pool = pool_of((reqctx_pool_config){
         .stepped = true, .queue_capacity = 7, .on_full = REQCTX_POOL_PUSH_OUT});
-    reqctx_cancel *scope;
     for (int i = 0; i < 8; i++) { /* one too many */
         submit(pool);
     }
     for (int i = 0; i < 7; i++) {
         assert_ok(reqctx_pool_step(pool));
     }
-    reqctx_job job = {.run = nothing};
-    for (int i = 0; i < 2; i++) {
-        assert_ok(reqctx_cancel_new(REQCTX_NO_DEADLINE, &scope));
-        assert_ok(reqctx_cancel_now(scope, NULL));
-        REQCTX_WITH(reqctx_scope, scope) {
-            assert_ok(reqctx_pool_submit_job(pool, &job, NULL));
-        }
-        reqctx_cancel_drop(scope);
-    }
-    for (int i = 0; i < 3; i++) {
-        assert_ok(reqctx_cancel_new(HAND_CLOCK_START, &scope));
-        REQCTX_WITH(reqctx_scope, scope) {
-            assert_ok(reqctx_pool_submit_job(pool, &job, NULL));
-        }
-        reqctx_cancel_drop(scope);
-    }
+    submit_in_vain(pool, 2, false);
+    submit_in_vain(pool, 3, true);
     while (reqctx_pool_step(pool) == REQCTX_OK) {
     }
     for (int i = 0; i < 4; i++) {

@@ -74,21 +74,15 @@ static void nothing_cannot_be_drained(void **state)
 
 REQCTX_VAR_NO_DEFAULT(tenant, int);
 
-static void all_that_waits_is_handed_back_wherever_it_stands(void **state)
+enum { PLACES = 7 };
+
+static const char *const places[PLACES] = {
+    "high", "normal", "low", "later", "strand", "keyed", "grouped"};
+
+/* Submits a job to each place, in a context that names it. */
+static void submit_everywhere(reqctx_pool *pool, struct seen seen[PLACES],
+                              reqctx_lane *strand, reqctx_group *group)
 {
-    (void)state;
-    enum { PLACES = 7 };
-    static const char *const names[PLACES] = {
-        "high", "normal", "low", "later", "strand", "keyed", "grouped"};
-    struct stay stay;
-    struct seen seen[PLACES] = {{.runs = 0}};
-    reqctx_lane *strand;
-    reqctx_group *group;
-    reqctx_pool *pool =
-        pool_of((reqctx_pool_config){.workers = 1, .lane_by = &tenant});
-    stay_begin(&stay, pool);
-    assert_ok(reqctx_lane_new(pool, 1, &strand));
-    assert_ok(reqctx_group_open(pool, REQCTX_GROUP_WAITS, &group));
     const reqctx_job jobs[PLACES] = {{.priority = REQCTX_PRIORITY_HIGH},
                                      {.priority = REQCTX_PRIORITY_NORMAL},
                                      {.priority = REQCTX_PRIORITY_LOW},
@@ -98,17 +92,32 @@ static void all_that_waits_is_handed_back_wherever_it_stands(void **state)
                                      {.group = group}};
     for (int i = 0; i < PLACES; i++) {
         reqctx_token token = REQCTX_ZERO;
-        if (strcmp(names[i], "keyed") == 0) {
+        if (strcmp(places[i], "keyed") == 0) {
             assert_ok(tenant_set(1, &token));
         }
-        REQCTX_WITH(ticket, names[i]) {
+        REQCTX_WITH(ticket, places[i]) {
             assert_ok(submit_seen(pool, &seen[i], jobs[i], NULL));
         }
         (void)reqctx_reset(&token);
     }
+}
+
+static void all_that_waits_is_handed_back_wherever_it_stands(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct seen seen[PLACES] = {{.runs = 0}};
+    reqctx_lane *strand;
+    reqctx_group *group;
+    reqctx_pool *pool =
+        pool_of((reqctx_pool_config){.workers = 1, .lane_by = &tenant});
+    stay_begin(&stay, pool);
+    assert_ok(reqctx_lane_new(pool, 1, &strand));
+    assert_ok(reqctx_group_open(pool, REQCTX_GROUP_WAITS, &group));
+    submit_everywhere(pool, seen, strand, group);
     assert_status(reqctx_pool_drain_until(pool, PAST), PENDING);
     for (int i = 0; i < PLACES; i++) {
-        assert_handed_back(&seen[i], names[i]);
+        assert_handed_back(&seen[i], places[i]);
     }
     reqctx_pool_stats stats = stats_of(pool);
     assert_int_equal(stats.dropped, PLACES);
