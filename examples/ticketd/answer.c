@@ -1,17 +1,26 @@
 #include "answer.h"
 
+#include <reqctx/cancel.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define RETRY_AFTER_S 1
 
-void answer_json(struct answer *answer, unsigned status, json_t *body)
+void answer_text(struct answer *answer, unsigned status, const char *type,
+                 char *text)
 {
     free(answer->body);
     answer->status = status;
     answer->location[0] = '\0';
     answer->retry_after_s = 0;
-    answer->body = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    answer->type = type;
+    answer->body = text;
+}
+
+void answer_json(struct answer *answer, unsigned status, json_t *body)
+{
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    answer_text(answer, status, "application/json", text);
     json_decref(body);
 }
 
@@ -24,6 +33,16 @@ void answer_later(struct answer *answer, const char *reason)
 {
     answer_error(answer, 503, reason);
     answer->retry_after_s = RETRY_AFTER_S;
+}
+
+void answer_cut_short(struct answer *answer)
+{
+    const char *cause = reqctx_cancel_cause();
+    if (reqctx_cancel_status() == REQCTX_CANCELLED) {
+        answer_later(answer, cause != NULL ? cause : "cancelled");
+    } else {
+        answer_error(answer, 504, "the deadline has passed");
+    }
 }
 
 static void copy(const char *text, char out_text[IDENTITY_SIZE])

@@ -1,16 +1,21 @@
 #include "database.h"
 #include "log.h"
+#include "pause.h"
 #include "tenants.h"
 
 #include <pthread.h>
+#include <reqctx/cancel.h>
+#include <reqctx/pool.h>
 #include <stdlib.h>
 
-#define BUSY_TIMEOUT_MS 5000
+#define BUSY_TIMEOUT_NS (5 * REQCTX_SECOND)
+#define BUSY_PAUSE_US 5000
 
 struct connection {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS][TENANTS_MAX];
     struct connection *next;
+    int64_t busy_since_ns;
 };
 
 struct database {
@@ -57,11 +62,22 @@ static void complain(struct connection *connection, const char *sql)
 
 bool connection_execute(struct connection *connection, const char *sql)
 {
-    if (sqlite3_exec(connection->handle, sql, NULL, NULL, NULL) != SQLITE_OK) {
+    reqctx_pool_blocking_begin();
+    int code = sqlite3_exec(connection->handle, sql, NULL, NULL, NULL);
+    reqctx_pool_blocking_end();
+    if (code != SQLITE_OK) {
         complain(connection, sql);
         return false;
     }
     return true;
+}
+
+int statement_step(sqlite3_stmt *statement)
+{
+    reqctx_pool_blocking_begin();
+    int code = sqlite3_step(statement);
+    reqctx_pool_blocking_end();
+    return code;
 }
 
 sqlite3_stmt *connection_statement(struct connection *connection,
@@ -95,6 +111,19 @@ static bool make_tables(struct connection *connection)
     return true;
 }
 
+/* SQLite asks whether to wait for a lock once more: not when that has taken
+ * its time, nor when the request that waits has ended. */
+static int wait_for_lock(void *arg, int times_asked)
+{
+    struct connection *connection = arg;
+    int64_t now_ns = reqctx_now_ns();
+    if (times_asked == 0) {
+        connection->busy_since_ns = now_ns;
+    }
+    return now_ns - connection->busy_since_ns < BUSY_TIMEOUT_NS &&
+           pause_us(BUSY_PAUSE_US);
+}
+
 static bool connect_to(struct connection *connection, const char *path)
 {
     const int flags =
@@ -103,7 +132,7 @@ static bool connect_to(struct connection *connection, const char *path)
         complain(connection, path);
         return false;
     }
-    sqlite3_busy_timeout(connection->handle, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
     return connection_execute(connection, "PRAGMA journal_mode = WAL") &&
            connection_execute(connection, "PRAGMA synchronous = NORMAL");
 }

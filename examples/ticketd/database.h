@@ -48,4 +48,7 @@ bool connection_execute(struct connection *connection, const char *sql);
 sqlite3_stmt *connection_statement(struct connection *connection,
                                    enum statement which, int tenant_index);
 
+/* sqlite3_step, while which the worker's place is free for others. */
+int statement_step(sqlite3_stmt *statement);
+
 #endif

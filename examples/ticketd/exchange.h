@@ -6,10 +6,19 @@
  *                   exchange_submit                       hands it over
  *     a worker      the handler, in a transaction         makes the answer
  *                   ready(arg)                            hands it back
- *     HTTP thread   sends the answer, exchange_free
+ *     HTTP thread   sends the answer, exchange_close
  *
- * An exchange belongs to one thread at a time. The two hand-overs are the
- * pool's submit and whatever lock ready takes.
+ * The context has a cancel scope, inside the server's, with the request's
+ * deadline. When it ends, whoever finds out first answers: 504, or 503 when
+ * the server stops. The job is then taken out of the queue or, if it runs,
+ * stops by itself, and what it wrote is rolled back:
+ *
+ *     claim: OPEN -> WORK       the job, before it commits: it will answer
+ *            OPEN -> CUT_SHORT  the end of the scope: it has answered
+ *
+ * so that a change is made if and only if its client is told so. The answer
+ * is written by who has the claim, and read by the HTTP thread after ready.
+ * The exchange lives until the HTTP thread and the job have let it go.
  */
 #ifndef TICKETD_EXCHANGE_H
 #define TICKETD_EXCHANGE_H
@@ -21,7 +30,9 @@
 struct service {
     reqctx_pool *pool;
     struct database *database;
-    unsigned work_us; /* of blocking work in each request, for shows */
+    reqctx_cancel *scope; /* around those of all requests */
+    unsigned work_us;     /* of blocking work in each request, for shows */
+    unsigned deadline_ms; /* of each request at the latest; 0: none */
 };
 
 struct exchange;
@@ -29,7 +40,9 @@ struct exchange;
 /* NULL if there is no memory. It may come with an answer already. */
 struct exchange *exchange_new(const struct service *service,
                               const struct heading *heading);
-void exchange_free(struct exchange *exchange);
+
+/* By the HTTP thread, which does not use it any more. */
+void exchange_close(struct exchange *exchange);
 
 /* A part of the body, copied. False if it is time to hang up: no memory, or
  * far more than REQUEST_BODY_MAX, which is else thrown away so that the client
@@ -45,8 +58,7 @@ const struct answer *exchange_answer(const struct exchange *exchange);
 
 /*
  * Has the request worked on by the pool. ready(arg) is called once, when there
- * is an answer, on whichever thread; after it the exchange is the HTTP
- * thread's again. A full queue is an answer too.
+ * is an answer, on whichever thread. A full queue is an answer too.
  */
 void exchange_submit(struct exchange *exchange, void (*ready)(void *arg),
                      void *arg);

@@ -9,6 +9,8 @@
 
 void handle_health(const struct request *request, struct answer *answer);
 void handle_stats(const struct request *request, struct answer *answer);
+void handle_metrics(const struct request *request, struct answer *answer);
+void handle_jobs(const struct request *request, struct answer *answer);
 void handle_list(const struct request *request, struct answer *answer);
 void handle_create(const struct request *request, struct answer *answer);
 void handle_read(const struct request *request, struct answer *answer);

@@ -66,7 +66,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
     if (response == NULL) {
         return MHD_NO;
     }
-    add(response, "Content-Type", "application/json");
+    add(response, "Content-Type",
+        answer->body != NULL ? answer->type : "application/json");
     add(response, "Allow", answer->allow);
     add(response, "Location", answer->location);
     if (answer->retry_after_s > 0) {
@@ -89,6 +90,7 @@ static enum MHD_Result begin(struct http *http,
         .path = url,
         .request_id = header(connection, "X-Request-Id"),
         .user = header(connection, "X-User"),
+        .deadline_ms = header(connection, "X-Deadline-Ms"),
         .content_length = header(connection, "Content-Length"),
         .limit = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND,
                                              "limit"),
@@ -155,7 +157,7 @@ static void on_completed(void *http_arg, struct MHD_Connection *connection,
     if (exchange_was_submitted(exchange)) {
         count(http_arg, -1);
     }
-    exchange_free(exchange);
+    exchange_close(exchange);
     *state = NULL;
 }
 

@@ -7,7 +7,7 @@
  * be stopped while connections are suspended:
  *
  *     http_quiesce        refuses new connections
- *     reqctx_pool_drain   answers what was accepted; the caller's part
+ *     a drain of the pool answers what was accepted; the caller's part
  *     http_stop           waits until the answers are sent, and ends
  */
 #ifndef TICKETD_HTTP_H

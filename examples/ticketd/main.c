@@ -3,8 +3,8 @@
  *
  * One thread speaks HTTP and reads requests. For each it makes a context with
  * the request's identity, and submits a job in it to a pool. Whatever runs
- * there, handlers, store and log, asks the context who it works for. The main
- * thread waits for the signal to stop.
+ * there, handlers, store and log, asks the context who it works for, and
+ * whether there is still time. The main thread waits for the signal to stop.
  *
  *     main -> http -> exchange -> route -> handlers -> store -> database
  *                         |                    |         |
@@ -46,6 +46,17 @@ static bool report(reqctx_pool *pool)
     return stats.accepted == stats.run + stats.dropped;
 }
 
+/* Answers what was accepted: until the time is up by what it asks for, then
+ * by a 503. Jobs that still run are told to stop, and waited for. */
+static void drain(const struct service *service, unsigned time_ms)
+{
+    int64_t until_ns = reqctx_now_ns() + time_ms * (REQCTX_SECOND / 1000);
+    if (reqctx_pool_drain_until(service->pool, until_ns) != REQCTX_OK) {
+        reqctx_cancel_now(service->scope, "the server stops");
+        reqctx_pool_drain(service->pool);
+    }
+}
+
 /* Serves until a signal comes, and what was accepted until then. */
 static int serve(const struct options *options, const sigset_t *signals,
                  const struct service *service)
@@ -61,34 +72,52 @@ static int serve(const struct options *options, const sigset_t *signals,
     sigwait(signals, &signal_number);
     log_info("stopping", "signal", LOG_NUMBER(signal_number));
     http_quiesce(http);
-    reqctx_pool_drain(service->pool);
+    drain(service, options->drain_ms);
     http_stop(http);
     return report(service->pool) ? 0 : 1;
+}
+
+static reqctx_status make_pool(const struct options *options, unsigned workers,
+                               reqctx_pool **out_pool)
+{
+    const reqctx_pool_config config = {
+        .workers = workers,
+        .spare_workers = options->spare,
+        .queue_capacity = options->queue,
+        .lane_by = options->has_lanes ? &tenant : NULL,
+        .lane_capacity = options->has_lanes ? options->lane_queue : 0,
+        .lane_limit = options->lane_limit,
+        .on_full = options->on_full,
+        .shows_jobs = true,
+        .measures = true,
+        .name = "ticketd",
+    };
+    return reqctx_pool_new(&config, out_pool);
 }
 
 static int start(const struct options *options, const sigset_t *signals)
 {
     unsigned workers =
         options->workers > 0 ? options->workers : reqctx_pool_usable_cores();
-    const reqctx_pool_config config = {
-        .workers = workers,
-        .queue_capacity = options->queue,
-        .on_full = options->on_full,
-        .name = "ticketd",
-    };
-    struct service service = {.work_us = options->work_us};
+    struct service service = {.work_us = options->work_us,
+                              .deadline_ms = options->deadline_ms};
     int status = 1;
-    service.database = database_open(options->database, workers);
+    service.database =
+        database_open(options->database, workers + options->spare);
     if (service.database == NULL) {
         return status;
     }
-    reqctx_status code = reqctx_pool_new(&config, &service.pool);
+    reqctx_status code = reqctx_cancel_new(REQCTX_NO_DEADLINE, &service.scope);
+    if (code == REQCTX_OK) {
+        code = make_pool(options, workers, &service.pool);
+    }
     if (code == REQCTX_OK) {
         status = serve(options, signals, &service);
-        reqctx_pool_free(service.pool);
     } else {
         log_error("cannot start the pool", "reason", reqctx_status_text(code));
     }
+    reqctx_pool_free(service.pool);
+    reqctx_cancel_drop(service.scope);
     database_close(service.database);
     return status;
 }

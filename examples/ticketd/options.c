@@ -18,14 +18,24 @@ static const char usage[] =
     "  --tenants A,B    up to 16 names of lower case letters and digits\n"
     "                   (north,east,south,west)\n"
     "  --workers N      threads; 0: one per usable core (0)\n"
+    "  --spare N        more threads, while others wait for SQLite (0)\n"
     "  --queue N        requests that may wait (1024)\n"
+    "  --lane-queue N   requests of one tenant that may; 0: no bound of its\n"
+    "                   own (256)\n"
+    "  --lane-limit N   requests of one tenant that may run at once; 0: any\n"
+    "                   number (0)\n"
+    "  --no-lanes       all tenants in one queue: how a flood hurts the quiet\n"
     "  --on-full WHAT   refuse the newest, or push-out the oldest (refuse)\n"
+    "  --deadline-ms N  a request's, unless its X-Deadline-Ms is shorter; 0:\n"
+    "                   none (30000)\n"
+    "  --drain-ms N     after the signal, to answer what was accepted (10000)\n"
     "  --work-us N      microseconds of blocking work in each request (0)\n"
     "  --naive          keep the identity in a global: how not to do it\n"
     "  --help\n"
     "\n"
     "The first line on stdout says where it listens, the last one what became\n"
-    "of the jobs. SIGTERM and SIGINT: answer what was accepted, then end.\n";
+    "of the jobs. SIGTERM and SIGINT: answer what was accepted, and\n"
+    "after --drain-ms the rest with 503, then end.\n";
 
 static const struct option names[] = {
     {"port", required_argument, NULL, 'p'},
@@ -33,8 +43,14 @@ static const struct option names[] = {
     {"log", required_argument, NULL, 'l'},
     {"tenants", required_argument, NULL, 't'},
     {"workers", required_argument, NULL, 'w'},
+    {"spare", required_argument, NULL, 's'},
     {"queue", required_argument, NULL, 'q'},
+    {"lane-queue", required_argument, NULL, 'Q'},
+    {"lane-limit", required_argument, NULL, 'L'},
+    {"no-lanes", no_argument, NULL, 'N'},
     {"on-full", required_argument, NULL, 'f'},
+    {"deadline-ms", required_argument, NULL, 'D'},
+    {"drain-ms", required_argument, NULL, 'T'},
     {"work-us", required_argument, NULL, 'u'},
     {"naive", no_argument, NULL, 'n'},
     {"help", no_argument, NULL, 'h'},
@@ -78,6 +94,29 @@ static bool read_port(const char *text, unsigned short *out_port)
     return true;
 }
 
+/* What the pool is given. */
+static bool read_pool_option(int letter, const char *text,
+                             struct options *options)
+{
+    switch (letter) {
+    case 'w':
+        return read_number(text, 0, 256, &options->workers);
+    case 's':
+        return read_number(text, 0, 256, &options->spare);
+    case 'q':
+        return read_number(text, 1, 1000000, &options->queue);
+    case 'Q':
+        return read_number(text, 0, 1000000, &options->lane_queue);
+    case 'L':
+        return read_number(text, 0, 256, &options->lane_limit);
+    case 'f':
+        return read_on_full(text, &options->on_full);
+    default:
+        options->has_lanes = false;
+        return true;
+    }
+}
+
 static bool read_option(int letter, const char *text, struct options *options)
 {
     switch (letter) {
@@ -92,17 +131,17 @@ static bool read_option(int letter, const char *text, struct options *options)
     case 't':
         options->tenants = text;
         return true;
-    case 'w':
-        return read_number(text, 0, 256, &options->workers);
-    case 'q':
-        return read_number(text, 1, 1000000, &options->queue);
-    case 'f':
-        return read_on_full(text, &options->on_full);
+    case 'D':
+        return read_number(text, 0, 3600000, &options->deadline_ms);
+    case 'T':
+        return read_number(text, 0, 3600000, &options->drain_ms);
     case 'u':
         return read_number(text, 0, 60000000, &options->work_us);
-    default:
+    case 'n':
         options->is_naive = true;
         return true;
+    default:
+        return read_pool_option(letter, text, options);
     }
 }
 
@@ -114,6 +153,10 @@ bool options_read(int argc, char **argv, struct options *out_options,
         .database = "ticketd.db",
         .tenants = "north,east,south,west",
         .queue = 1024,
+        .lane_queue = 256,
+        .has_lanes = true,
+        .deadline_ms = 30000,
+        .drain_ms = 10000,
         .on_full = REQCTX_POOL_REFUSE,
     };
     int letter;

@@ -12,8 +12,14 @@ struct options {
     const char *log; /* NULL: stderr */
     const char *tenants;
     unsigned workers; /* 0: one per usable core */
+    unsigned spare;
     unsigned queue;
+    unsigned lane_queue; /* 0: no bound of its own */
+    unsigned lane_limit; /* 0: any number */
+    bool has_lanes;
     reqctx_pool_on_full on_full;
+    unsigned deadline_ms; /* 0: none */
+    unsigned drain_ms;
     unsigned work_us;
     bool is_naive;
 };

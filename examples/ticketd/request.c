@@ -116,6 +116,22 @@ static bool read_limit(const char *text, struct request *request,
     return true;
 }
 
+static bool read_deadline(const char *text, struct request *request,
+                          struct answer *answer)
+{
+    if (text == NULL) {
+        return true;
+    }
+    unsigned long time_ms = strtoul(text, NULL, 10);
+    if (!is_made_of(text, "0123456789", 7) || time_ms < 1 ||
+        time_ms > REQUEST_DEADLINE_MAX_MS) {
+        return refuse(answer, 400,
+                      "X-Deadline-Ms is a number from 1 to 3600000");
+    }
+    request->deadline_ms = (unsigned)time_ms;
+    return true;
+}
+
 static bool read_size(const char *text, struct answer *answer)
 {
     if (text != NULL && strtoull(text, NULL, 10) > REQUEST_BODY_MAX) {
@@ -131,7 +147,8 @@ bool request_read(const struct heading *heading, struct request *out_request,
            read_route(heading, out_request, out_who, out_answer) &&
            (out_request->route->is_inline ||
             (read_who(heading->user, out_who, out_answer) &&
-             read_limit(heading->limit, out_request, out_answer))) &&
+             read_limit(heading->limit, out_request, out_answer) &&
+             read_deadline(heading->deadline_ms, out_request, out_answer))) &&
            read_size(heading->content_length, out_answer);
 }
 

@@ -12,6 +12,7 @@
 #define REQUEST_BODY_MAX 16384 /* bytes */
 #define REQUEST_TOO_LARGE "the body is larger than 16384 bytes"
 #define REQUEST_PATH_MAX 255 /* bytes */
+#define REQUEST_DEADLINE_MAX_MS 3600000
 
 /* As it came; each text may be NULL but for the first two. */
 struct heading {
@@ -19,6 +20,7 @@ struct heading {
     const char *path;
     const char *request_id;
     const char *user;
+    const char *deadline_ms;
     const char *limit;
     const char *content_length;
 };
@@ -28,8 +30,9 @@ struct request {
     const struct route *route;
     reqctx_pool *pool; /* for those who ask how it is */
     unsigned limit;
-    json_t *body;     /* what text lies in */
-    const char *text; /* what the route asks of the body, else NULL */
+    unsigned deadline_ms; /* what the client grants; 0: it did not say */
+    json_t *body;         /* what text lies in */
+    const char *text;     /* what the route asks of the body, else NULL */
 };
 
 /*

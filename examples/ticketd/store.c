@@ -35,7 +35,7 @@ static enum store_result fail(sqlite3_stmt *statement)
 static int write_rows(sqlite3_stmt *statement)
 {
     int changed = -1;
-    if (sqlite3_step(statement) == SQLITE_DONE) {
+    if (statement_step(statement) == SQLITE_DONE) {
         changed = sqlite3_changes(sqlite3_db_handle(statement));
     } else {
         fail(statement);
@@ -73,7 +73,7 @@ enum store_result store_read(json_t **out_ticket)
     }
     sqlite3_bind_int64(statement, 1, ticket_number());
     enum store_result result = STORE_NO_TICKET;
-    int code = sqlite3_step(statement);
+    int code = statement_step(statement);
     if (code == SQLITE_ROW) {
         log_info("ticket read", "state", column(statement, 3));
         *out_ticket = row(statement);
@@ -95,7 +95,7 @@ enum store_result store_list(unsigned limit, json_t **out_tickets)
     }
     sqlite3_bind_int64(statement, 1, limit);
     int code;
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW &&
+    while ((code = statement_step(statement)) == SQLITE_ROW &&
            json_array_append_new(tickets, row(statement)) == 0) {
     }
     enum store_result result = STORE_OK;

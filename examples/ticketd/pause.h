@@ -1,0 +1,14 @@
+/*
+ * Work that takes time and no processor: what stands for a slow disk, a
+ * search index, a directory.
+ */
+#ifndef TICKETD_PAUSE_H
+#define TICKETD_PAUSE_H
+
+#include <stdbool.h>
+
+/* Waits so long, or until the current cancel scope ends: false then. The
+ * worker's place is free for others meanwhile. */
+bool pause_us(unsigned time_us);
+
+#endif
