@@ -109,3 +109,17 @@ is() { # FIGURE NUMBER
 query() {
     sqlite3 -cmd '.timeout 5000' "$work/db" "$1"
 }
+
+# Takes the database's write lock, and gives it back.
+lock_database() {
+    coproc sqlite3 "$work/db"
+    locker_pid=$!
+    echo "BEGIN IMMEDIATE; SELECT 'locked';" >&"${COPROC[1]}"
+    read -r _ <&"${COPROC[0]}"
+}
+
+unlock_database() {
+    echo 'ROLLBACK;' >&"${COPROC[1]}"
+    eval "exec ${COPROC[1]}>&-"
+    wait "$locker_pid"
+}

@@ -1,0 +1,278 @@
+# shellcheck shell=bash
+# The tests of ticketd under pressure: deadlines, floods, figures, the stop.
+# For check alone, in whose words and manner they are written.
+
+minute=60000000 # microseconds: longer than any of these tests waits
+
+# Nothing runs or waits.
+is_idle() {
+    is running 0 && is waiting 0
+}
+
+last_line() {
+    same 'last line' "stopped: $1" "$(tail -n 1 "$work/stdout")"
+}
+
+metric() { # NAME, labels and all
+    curl --silent --max-time 60 "$base/metrics" |
+        awk -v name="$1" '$1 == name { print $2 }'
+}
+
+# The work would take a minute: who waits and who runs is told before that,
+# and neither holds the worker any longer.
+a_request_past_its_deadline_is_answered_504() {
+    start --workers 1 --work-us $minute
+    later running GET /tenants/north/tickets \
+        --header 'X-Deadline-Ms: 1500' --header 'X-Request-Id: ran'
+    wait_for is running 1
+    later waiting GET /tenants/east/tickets \
+        --header 'X-Deadline-Ms: 200' --header 'X-Request-Id: waited'
+    join
+    answered running 504
+    answered waiting 504
+    same 'body' '{"error":"the deadline has passed"}' "$(body running)"
+    same 'identity' 'ran north' \
+        "$(header running X-Request-Id) $(header running X-Tenant)"
+    same 'identity' 'waited east' \
+        "$(header waiting X-Request-Id) $(header waiting X-Tenant)"
+    wait_for is_idle
+    ! grep -q 'msg=started request_id=waited' "$work/log" ||
+        fail 'it ran although its deadline had passed'
+    same 'lines that answer' 2 "$(grep -c 'msg=answered .* status=504 ' \
+        "$work/log")"
+    stop
+    last_line 'accepted=2 run=1 dropped=1 refused=0 left_entered=0'
+}
+
+# The job waits for SQLite's lock when its time is up.
+a_504_has_changed_nothing() {
+    start --workers 1
+    lock_database
+    refused 504 'the deadline has passed' POST /tenants/north/tickets \
+        --data '{"subject":"late"}' --header 'X-Deadline-Ms: 200'
+    wait_for is_idle
+    unlock_database
+    same 'tickets' 0 "$(query 'SELECT count(*) FROM Tickets_north')"
+    open_ticket north 'in time'
+    same 'tickets' 1 "$(query 'SELECT count(*) FROM Tickets_north')"
+    stop
+}
+
+# Work and deadline end at about the same time: whoever comes first, what a
+# client is told and what is in the database agree.
+a_change_is_made_if_and_only_if_its_client_is_told() {
+    local i made
+    start --workers 4 --work-us 20000
+    for ((i = 1; i <= 60; i++)); do
+        later "r$i" POST /tenants/north/tickets --data "{\"subject\":\"r$i\"}" \
+            --header "X-Deadline-Ms: $((i % 3 == 0 ? 5000 : 15 + i / 2))"
+    done
+    join
+    made=$(cat "$work"/r*.code | grep -c 201)
+    same 'made or late' 60 "$(cat "$work"/r*.code | grep -c '201\|504')"
+    same 'tickets' "$made" "$(query 'SELECT count(*) FROM Tickets_north')"
+    for ((i = 1; i <= 60; i++)); do
+        same "r$i, if it was made" \
+            "$(grep -c 201 "$work/r$i.code")" \
+            "$(query "SELECT count(*) FROM Tickets_north
+                      WHERE subject = 'r$i'")"
+    done
+    stop
+}
+
+a_client_cannot_have_more_time_than_the_server_gives() {
+    start --workers 1 --deadline-ms 200 --work-us $minute
+    refused 504 'the deadline has passed' GET /tenants/north/tickets
+    refused 504 'the deadline has passed' GET /tenants/north/tickets \
+        --header 'X-Deadline-Ms: 3600000'
+    stop
+}
+
+a_deadline_that_is_none_is_refused() {
+    local text
+    start
+    for text in 0 -1 soon 3600001 '1 0'; do
+        refused 400 'X-Deadline-Ms is a number from 1 to 3600000' \
+            GET /tenants/north/tickets --header "X-Deadline-Ms: $text"
+    done
+    ask read GET /tenants/north/tickets --header 'X-Deadline-Ms: 3600000'
+    same 'the longest' 200 "$code"
+    stop
+}
+
+a_full_lane_leaves_room_for_other_tenants() {
+    start --workers 1 --lane-queue 1 --work-us 1000000
+    later running GET /tenants/north/tickets
+    wait_for is running 1
+    later waiting GET /tenants/north/tickets
+    wait_for is waiting 1
+    refused 503 'the queue is full' GET /tenants/north/tickets
+    same Retry-After 1 "$(header refused Retry-After)"
+    later other GET /tenants/east/tickets
+    wait_for is accepted 3
+    join
+    answered running 200
+    answered waiting 200
+    answered other 200
+    stop
+}
+
+# The numbers of the lines on which the requests named began, in their order.
+began() {
+    local id
+    for id in "$@"; do
+        grep -n "msg=started request_id=$id " "$work/log" | cut -d: -f1
+    done
+}
+
+# All wait before the first ends; the quiet tenant's came last.
+tenants_take_turns() {
+    local i
+    start --workers 1 --work-us 1000000
+    later first GET /tenants/north/tickets
+    wait_for is running 1
+    for ((i = 1; i <= 3; i++)); do
+        later "flood$i" GET /tenants/north/tickets \
+            --header "X-Request-Id: flood$i"
+        wait_for is waiting "$i"
+    done
+    later quiet GET /tenants/east/tickets --header 'X-Request-Id: quiet'
+    wait_for is waiting 4
+    join
+    began quiet flood2 | sort -nc 2>"$work/stdout2" ||
+        fail "the quiet tenant waited for all of the other's"
+    stop
+}
+
+in_one_queue_they_do_not() {
+    local i
+    start --workers 1 --work-us 500000 --no-lanes
+    later first GET /tenants/north/tickets
+    wait_for is running 1
+    for ((i = 1; i <= 2; i++)); do
+        later "flood$i" GET /tenants/north/tickets \
+            --header "X-Request-Id: flood$i"
+        wait_for is waiting "$i"
+    done
+    later quiet GET /tenants/east/tickets --header 'X-Request-Id: quiet'
+    wait_for is waiting 3
+    join
+    began flood1 flood2 quiet | sort -nc 2>"$work/stdout2" ||
+        fail 'the order is not that of their coming'
+    stop
+}
+
+a_tenant_runs_no_more_than_its_share() {
+    start --workers 2 --lane-limit 1 --work-us 1000000
+    later first GET /tenants/north/tickets
+    wait_for is running 1
+    later second GET /tenants/north/tickets
+    wait_for is waiting 1
+    later other GET /tenants/east/tickets
+    wait_for is running 2
+    same 'jobs of both' 'east north' "$(curl --silent "$base/jobs" |
+        grep -o '"tenant":"[a-z]*"' | cut -d'"' -f4 | sort | xargs)"
+    join
+    answered second 200
+    stop
+}
+
+jobs_tell_what_runs_and_for_whom() {
+    start --workers 1 --work-us 1000000
+    same 'nothing' '{"jobs":[]}' "$(curl --silent "$base/jobs")"
+    later running GET /tenants/north/tickets --header 'X-Request-Id: r1'
+    wait_for is running 1
+    same 'a job' '{"jobs":[{"label":"/tenants/{tenant}/tickets","us":N,'\
+'"request_id":"r1","tenant":"north","user":"u1"}]}' \
+        "$(curl --silent "$base/jobs" | sed 's/"us":[0-9]*/"us":N/')"
+    join
+    stop
+}
+
+# With one worker: a writer waits for SQLite's lock, a reader is answered.
+who_waits_for_sqlite_leaves_a_spare_worker_the_place() {
+    start --workers 1 --spare 1
+    lock_database
+    later writer POST /tenants/north/tickets --data '{"subject":"x"}'
+    wait_for is blocked 1
+    ask reader GET /tenants/north/tickets
+    same 'the reader' 200 "$code"
+    same 'the writer runs' 1 "$(figure running)"
+    unlock_database
+    join
+    answered writer 201
+    stop
+}
+
+metrics_are_valid_and_agree_with_what_clients_saw() {
+    start --workers 1 --queue 1 --work-us 500000
+    later running GET /tenants/north/tickets
+    wait_for is running 1
+    later waiting GET /tenants/north/tickets --header 'X-Deadline-Ms: 1'
+    wait_for is accepted 2
+    wait_for is waiting 0
+    later waiting GET /tenants/north/tickets
+    wait_for is waiting 1
+    refused 503 'the queue is full' GET /tenants/north/tickets
+    same 'waiting' 1 "$(metric reqctx_pool_jobs_waiting)"
+    same 'running' 1 "$(metric reqctx_pool_jobs_running)"
+    [ "$(metric reqctx_pool_oldest_waiting_seconds)" != 0.000000000 ] ||
+        fail 'the oldest has no age'
+    join
+    wait_for is_idle
+    ask metrics GET /metrics
+    same 'metrics' 200 "$code"
+    same 'type' 'text/plain; version=0.0.4; charset=utf-8' \
+        "$(header metrics Content-Type)"
+    awk -f "$here/metrics.awk" "$work/metrics.body" >"$work/said" ||
+        fail "$(cat "$work/said")"
+    same 'accepted' 3 "$(metric reqctx_pool_jobs_accepted_total)"
+    same 'refused' 1 "$(metric reqctx_pool_jobs_refused_total)"
+    same 'run' 2 "$(metric reqctx_pool_jobs_run_total)"
+    same 'cut short' 1 \
+        "$(metric 'reqctx_pool_jobs_dropped_total{reason="cancelled"}')"
+    same 'times' 2 "$(metric reqctx_pool_run_seconds_count)"
+    same 'below half a second' 0 \
+        "$(metric 'reqctx_pool_run_seconds_bucket{le="0.268435455"}')"
+    same 'below 69 s' 2 \
+        "$(metric 'reqctx_pool_run_seconds_bucket{le="68.719476735"}')"
+    stop
+}
+
+# What the check of metrics is worth.
+invalid_metrics_are_found() {
+    local edit
+    start
+    curl --silent "$base/metrics" >"$work/good"
+    awk -f "$here/metrics.awk" "$work/good" >"$work/said" ||
+        fail "$(cat "$work/said")"
+    for edit in '/^# TYPE .*_run_total/d' '/^# HELP .*_run_total/d' \
+        '/le="+Inf"/d' 's/_jobs_run_total/_jobs_run/' '/wait_seconds_sum/d' \
+        's/_count 0/_count 1/' 's/reason=/&"/' 's/_running 0/_running x/' \
+        's/="0.000002047"/="0.000001"/' 's/cancelled"/expired"/' \
+        's/\(le="0.000002047"} \)0/\11/'; do
+        sed "$edit" "$work/good" >"$work/bad"
+        ! cmp -s "$work/good" "$work/bad" || fail "$edit changes nothing"
+        ! awk -f "$here/metrics.awk" "$work/bad" >"$work/said" ||
+            fail "not found: $edit"
+    done
+    stop
+}
+
+# Ten run, ten wait, and neither will be done in time.
+sigterm_hands_back_what_there_is_no_time_for() {
+    local i
+    start --workers 10 --work-us $minute --deadline-ms 0 --drain-ms 200
+    for ((i = 1; i <= 20; i++)); do
+        later "r$i" GET /tenants/north/tickets
+    done
+    wait_for is accepted 20
+    stop
+    join
+    for ((i = 1; i <= 20; i++)); do
+        answered "r$i" 503
+        same 'body' '{"error":"the server stops"}' "$(body "r$i")"
+        same Retry-After 1 "$(header "r$i" Retry-After)"
+    done
+    last_line 'accepted=20 run=10 dropped=10 refused=0 left_entered=0'
+}
