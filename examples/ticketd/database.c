@@ -8,13 +8,13 @@
 #include <reqctx/pool.h>
 #include <stdlib.h>
 
-#define BUSY_TIMEOUT_NS (5 * REQCTX_SECOND)
 #define BUSY_PAUSE_US 5000
 
 struct connection {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS][TENANTS_MAX];
     struct connection *next;
+    int64_t busy_ns; /* to wait for a lock */
     int64_t busy_since_ns;
 };
 
@@ -120,8 +120,8 @@ static int wait_for_lock(void *arg, int times_asked)
     if (times_asked == 0) {
         connection->busy_since_ns = now_ns;
     }
-    return now_ns - connection->busy_since_ns < BUSY_TIMEOUT_NS &&
-           pause_us(BUSY_PAUSE_US);
+    return now_ns - connection->busy_since_ns < connection->busy_ns &&
+           pause_us(BUSY_PAUSE_US, -1);
 }
 
 static bool connect_to(struct connection *connection, const char *path)
@@ -147,7 +147,8 @@ static void disconnect(struct connection *connection)
     sqlite3_close(connection->handle);
 }
 
-struct database *database_open(const char *path, unsigned connection_count)
+struct database *database_open(const char *path, unsigned connection_count,
+                               unsigned busy_ms)
 {
     struct database *database = calloc(
         1, sizeof(*database) + connection_count * sizeof(struct connection));
@@ -159,6 +160,7 @@ struct database *database_open(const char *path, unsigned connection_count)
     database->connection_count = connection_count;
     for (unsigned i = 0; i < connection_count; i++) {
         struct connection *connection = &database->connections[i];
+        connection->busy_ns = busy_ms * (REQCTX_SECOND / 1000);
         if (!connect_to(connection, path) ||
             (i == 0 && !make_tables(connection))) {
             database_close(database);

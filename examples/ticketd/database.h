@@ -27,9 +27,10 @@ enum statement {
     STATEMENTS
 };
 
-/* Opens the file, makes what tables are missing. NULL on failure, which is
- * logged. */
-struct database *database_open(const char *path, unsigned connection_count);
+/* Opens the file, makes what tables are missing. busy_ms: how
+ * long to wait for another's write lock. NULL on failure, which is logged. */
+struct database *database_open(const char *path, unsigned connection_count,
+                               unsigned busy_ms);
 
 /* All connections must be back. NULL is let pass. */
 void database_close(struct database *database);

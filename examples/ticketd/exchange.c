@@ -226,7 +226,9 @@ static bool work(struct exchange *exchange, struct answer *answer)
                            answer)) {
         return claim_for_work(exchange);
     }
-    return pause_us(exchange->service->work_us) && handle(exchange, answer);
+    return pause_us(exchange->service->work_us,
+                    exchange->service->work_until_fd) &&
+           handle(exchange, answer);
 }
 
 /* Answers for the end of the scope, unless it is answered. */

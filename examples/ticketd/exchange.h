@@ -32,6 +32,7 @@ struct service {
     struct database *database;
     reqctx_cancel *scope; /* around those of all requests */
     unsigned work_us;     /* of blocking work in each request, for shows */
+    int work_until_fd;    /* ends it early when there is something to read */
     unsigned deadline_ms; /* of each request at the latest; 0: none */
 };
 

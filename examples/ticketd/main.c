@@ -16,9 +16,10 @@
 #include "options.h"
 #include "tenants.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* The signals that end the server, for the main thread alone: every other
  * thread is made after this and blocks them too. */
@@ -95,30 +96,50 @@ static reqctx_status make_pool(const struct options *options, unsigned workers,
     return reqctx_pool_new(&config, out_pool);
 }
 
+/* With a service that has all but its pool. */
+static int start_pool(const struct options *options, unsigned workers,
+                      const sigset_t *signals, struct service *service)
+{
+    int status = 1;
+    reqctx_status code = reqctx_cancel_new(REQCTX_NO_DEADLINE, &service->scope);
+    if (code == REQCTX_OK) {
+        code = make_pool(options, workers, &service->pool);
+    }
+    if (code == REQCTX_OK) {
+        status = serve(options, signals, service);
+    } else {
+        log_error("cannot start the pool", "reason", reqctx_status_text(code));
+    }
+    reqctx_pool_free(service->pool);
+    reqctx_cancel_drop(service->scope);
+    return status;
+}
+
 static int start(const struct options *options, const sigset_t *signals)
 {
     unsigned workers =
         options->workers > 0 ? options->workers : reqctx_pool_usable_cores();
     struct service service = {.work_us = options->work_us,
+                              .work_until_fd = -1,
                               .deadline_ms = options->deadline_ms};
     int status = 1;
-    service.database =
-        database_open(options->database, workers + options->spare);
-    if (service.database == NULL) {
-        return status;
+    if (options->work_until != NULL) {
+        service.work_until_fd =
+            open(options->work_until, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (service.work_until_fd < 0) {
+            perror(options->work_until);
+            return status;
+        }
     }
-    reqctx_status code = reqctx_cancel_new(REQCTX_NO_DEADLINE, &service.scope);
-    if (code == REQCTX_OK) {
-        code = make_pool(options, workers, &service.pool);
+    service.database = database_open(
+        options->database, workers + options->spare, options->busy_ms);
+    if (service.database != NULL) {
+        status = start_pool(options, workers, signals, &service);
     }
-    if (code == REQCTX_OK) {
-        status = serve(options, signals, &service);
-    } else {
-        log_error("cannot start the pool", "reason", reqctx_status_text(code));
-    }
-    reqctx_pool_free(service.pool);
-    reqctx_cancel_drop(service.scope);
     database_close(service.database);
+    if (service.work_until_fd >= 0) {
+        close(service.work_until_fd);
+    }
     return status;
 }
 

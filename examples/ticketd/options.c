@@ -29,7 +29,10 @@ static const char usage[] =
     "  --deadline-ms N  a request's, unless its X-Deadline-Ms is shorter; 0:\n"
     "                   none (30000)\n"
     "  --drain-ms N     after the signal, to answer what was accepted (10000)\n"
+    "  --busy-ms N      to wait for SQLite's lock (5000)\n"
     "  --work-us N      microseconds of blocking work in each request (0)\n"
+    "  --work-until F   which ends when there is something to read from F, a\n"
+    "                   FIFO\n"
     "  --naive          keep the identity in a global: how not to do it\n"
     "  --help\n"
     "\n"
@@ -51,6 +54,8 @@ static const struct option names[] = {
     {"on-full", required_argument, NULL, 'f'},
     {"deadline-ms", required_argument, NULL, 'D'},
     {"drain-ms", required_argument, NULL, 'T'},
+    {"busy-ms", required_argument, NULL, 'B'},
+    {"work-until", required_argument, NULL, 'U'},
     {"work-us", required_argument, NULL, 'u'},
     {"naive", no_argument, NULL, 'n'},
     {"help", no_argument, NULL, 'h'},
@@ -135,6 +140,11 @@ static bool read_option(int letter, const char *text, struct options *options)
         return read_number(text, 0, 3600000, &options->deadline_ms);
     case 'T':
         return read_number(text, 0, 3600000, &options->drain_ms);
+    case 'B':
+        return read_number(text, 0, 3600000, &options->busy_ms);
+    case 'U':
+        options->work_until = text;
+        return true;
     case 'u':
         return read_number(text, 0, 60000000, &options->work_us);
     case 'n':
@@ -157,6 +167,7 @@ bool options_read(int argc, char **argv, struct options *out_options,
         .has_lanes = true,
         .deadline_ms = 30000,
         .drain_ms = 10000,
+        .busy_ms = 5000,
         .on_full = REQCTX_POOL_REFUSE,
     };
     int letter;

@@ -20,7 +20,9 @@ struct options {
     reqctx_pool_on_full on_full;
     unsigned deadline_ms; /* 0: none */
     unsigned drain_ms;
+    unsigned busy_ms;
     unsigned work_us;
+    const char *work_until; /* NULL: nothing */
     bool is_naive;
 };
 

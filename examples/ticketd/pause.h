@@ -7,8 +7,9 @@
 
 #include <stdbool.h>
 
-/* Waits so long, or until the current cancel scope ends: false then. The
- * worker's place is free for others meanwhile. */
-bool pause_us(unsigned time_us);
+/* Waits so long, until there is something to read from until_fd (-1: none),
+ * or until the current cancel scope ends: false then. The worker's place is
+ * free for others meanwhile. */
+bool pause_us(unsigned time_us, int until_fd);
 
 #endif

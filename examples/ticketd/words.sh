@@ -27,6 +27,17 @@ start() {
     base=http://$(sed -n 's/^listening on //p' "$work/stdout")
 }
 
+# The same, but each request's work lasts until it is released.
+start_held() {
+    rm -f "$work/gate"
+    mkfifo "$work/gate"
+    start --work-us 60000000 --work-until "$work/gate" --deadline-ms 0 "$@"
+}
+
+release() {
+    echo >"$work/gate"
+}
+
 wait_for() {
     local i
     for ((i = 0; i < 1000; i++)); do
