@@ -94,7 +94,10 @@ static void answer_inline(struct exchange *exchange)
 
 static void let_go(struct exchange *exchange)
 {
-    if (atomic_fetch_sub(&exchange->holders, 1) == 1) {
+    /* Acquire and release: the last holder frees what the other one wrote and
+     * read. */
+    if (atomic_fetch_sub_explicit(&exchange->holders, 1,
+                                  memory_order_acq_rel) == 1) {
         reqctx_drop(exchange->context);
         request_free(&exchange->request);
         answer_free(&exchange->answer);
@@ -180,7 +183,11 @@ bool exchange_receive(struct exchange *exchange, const char *bytes, size_t size)
 static bool claim(struct exchange *exchange, enum claim by)
 {
     int open = CLAIM_OPEN;
-    return atomic_compare_exchange_strong(&exchange->claim, &open, (int)by);
+    /* Relaxed: it decides and hands nothing over; the answer goes to the HTTP
+     * thread through ready. */
+    return atomic_compare_exchange_strong_explicit(
+        &exchange->claim, &open, (int)by, memory_order_relaxed,
+        memory_order_relaxed);
 }
 
 /* The job's claim; it has none when the scope has ended, noticed or not. */
@@ -299,7 +306,8 @@ static void submit(struct exchange *exchange)
         .arg = exchange,
         .label = exchange->request.route->pattern,
     };
-    atomic_fetch_add(&exchange->holders, 1);
+    /* Relaxed: the submit hands the exchange over. */
+    atomic_fetch_add_explicit(&exchange->holders, 1, memory_order_relaxed);
     reqctx_status status = reqctx_pool_submit_job(exchange->service->pool, &job,
                                                   &exchange->future);
     if (status != REQCTX_OK) {
