@@ -6,9 +6,9 @@
  * resumes it. Stopping is done in three steps, because libmicrohttpd must not
  * be stopped while connections are suspended:
  *
- *     http_quiesce        refuses new connections
- *     a drain of the pool answers what was accepted; the caller's part
- *     http_stop           waits until the answers are sent, and ends
+ *     http_quiesce     refuses new connections
+ *     the pool's drain answers what was accepted; the caller's part
+ *     http_stop        waits until the answers are sent, and ends
  */
 #ifndef TICKETD_HTTP_H
 #define TICKETD_HTTP_H

@@ -4,6 +4,13 @@
 # decide nothing. For demo alone, in whose words it is written; demo sets
 # pressed, the number of requests of each load, and quick ones of the quiet.
 
+# Stops the server, which must end without a fault.
+stop() {
+    stop_server
+    [ "$server_status" = 0 ] ||
+        said "the server ended with $server_status" false
+}
+
 # blocks COUNT METHOD [HEADER]: curl's configuration for so many
 # requests, of all tenants in turn. It writes a line for each answer:
 # status, seconds, Retry-After.
@@ -88,7 +95,7 @@ prove_deadline() {
         [ "$left" != 0 ] || break
         sleep 0.02
     done
-    stop_server
+    stop
     for tenant in "${tenants[@]}"; do
         rows=$((rows + $(query "$folder" \
             "SELECT count(*) FROM Tickets_$tenant")))
@@ -108,7 +115,7 @@ prove_backpressure() {
     later=$(statuses "$folder" 503)
     hinted=$(awk '$1 == 503 && $3 == 1' "$folder/answers" | wc -l)
     refused=$(metric jobs_refused_total)
-    stop_server
+    stop
     said "backpressure: $later of $pressed answered 503, $hinted with \
 Retry-After; /metrics counts $refused refused; $good answered 200" \
         "$(holds "$refused $hinted $((good + later))" = \
@@ -137,7 +144,7 @@ flood() {
     kill "$client_pid" 2>/dev/null || true
     pressed_out 2>/dev/null
     cat "$folder"/quiet-* >"$folder/answers"
-    stop_server
+    stop
 }
 
 ratio() {
@@ -164,7 +171,7 @@ prove_drain() {
     blocks "$pressed" GET >"$folder/load"
     press "$folder" "$pressed"
     reached jobs_accepted_total "$pressed"
-    stop_server
+    stop
     pressed_out
     good=$(statuses "$folder" 200)
     later=$(statuses "$folder" 503)
