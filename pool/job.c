@@ -251,8 +251,9 @@ bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
     reqctx_capture_enter(&job->capture);
-    if (reason == REQCTX_DROP_NONE) {
-        out_result->dropped = find_reason();
+    if (reason == REQCTX_DROP_NONE || reason == REQCTX_DROP_CANCELLED) {
+        reqctx_drop_reason own = find_reason();
+        out_result->dropped = own != REQCTX_DROP_NONE ? own : reason;
     }
     if (future != NULL && future->is_timed) {
         call_timed(future, &duty, out_result);

@@ -158,7 +158,8 @@ REQCTX_API reqctx_status reqctx_future_poll(reqctx_future *future,
 
 /*
  * Cancels a job that has not begun: its drop is called, here, before this
- * returns, with REQCTX_DROP_CANCELLED. One that runs can only be asked to
+ * returns, with REQCTX_DROP_CANCELLED, or EXPIRED if its scope's deadline has
+ * passed. One that runs can only be asked to
  * end, by its cancel scope. Cannot fail for want of memory.
  *
  * Errors:  REQCTX_STARTED: it has begun or ended; nothing changed.
