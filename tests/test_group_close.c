@@ -1,0 +1,203 @@
+/*
+ * The closing of a group of which jobs could never begin, and waits where
+ * nobody else would keep the time.
+ */
+#include "support/job_unit.h"
+
+enum { MILLISECOND = 1000000 };
+
+/* A job of a strand that opens a group, some of it behind itself. */
+struct family {
+    reqctx_pool *pool;
+    reqctx_lane *strand;
+    reqctx_group_policy policy;
+    bool has_late;
+    struct seen near;
+    struct seen behind;
+    struct seen late;
+    struct seen stranger;
+    pthread_t thread;
+};
+
+static void submit_member(struct family *family, reqctx_group *group,
+                          reqctx_lane *lane, struct seen *seen)
+{
+    bool is_late = seen == &family->late;
+    reqctx_job job = {.run = see,
+                      .drop = see_drop,
+                      .arg = seen,
+                      .lane = lane,
+                      .group = group,
+                      .start_ns = is_late ? reqctx_now_ns() + MILLISECOND : 0};
+    must(reqctx_pool_submit_job(family->pool, &job, NULL) == REQCTX_OK);
+}
+
+static void open_behind_itself(void *arg)
+{
+    struct family *family = arg;
+    family->thread = pthread_self();
+    REQCTX_GROUP(group, family->pool, family->policy) {
+        if (family->has_late) {
+            submit_member(family, group, NULL, &family->late);
+        }
+        submit_member(family, NULL, family->strand, &family->stranger);
+        REQCTX_WITH(ticket, "the member's") {
+            submit_member(family, group, family->strand, &family->behind);
+        }
+        submit_member(family, group, NULL, &family->near);
+    }
+    must(family->behind.drops == 1);
+    must(family->near.runs + family->near.drops == 1);
+    must(family->stranger.runs == 0);
+}
+
+static void play(struct family *family, unsigned workers)
+{
+    family->pool = workers == 0 ? still_pool() : pool_with(workers);
+    family->strand = lane_of(family->pool, 1);
+    reqctx_job job = {
+        .run = open_behind_itself, .arg = family, .lane = family->strand};
+    assert_ok(reqctx_pool_submit_job(family->pool, &job, NULL));
+    assert_ok(reqctx_pool_drain(family->pool));
+    assert_int_equal(family->behind.runs, 0);
+    assert_int_equal(family->behind.drops, 1);
+    assert_int_equal(family->behind.reason, REQCTX_DROP_CANCELLED);
+    assert_string_equal(family->behind.ticket, "the member's");
+    assert_true(pthread_equal(family->behind.thread, family->thread));
+    /* One that stands there without being the group's just waits. */
+    assert_int_equal(family->stranger.runs, 1);
+    reqctx_lane_drop(family->strand);
+    free_pool(family->pool);
+}
+
+static void what_could_never_begin_is_dropped_at_the_closing(void **state)
+{
+    (void)state;
+    for (unsigned workers = 0; workers <= 2; workers++) {
+        struct family family = {.policy = REQCTX_GROUP_WAITS};
+        play(&family, workers);
+        assert_int_equal(family.near.runs, 1);
+    }
+}
+
+static void what_can_begin_later_is_not(void **state)
+{
+    (void)state;
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        struct family family = {.has_late = true};
+        play(&family, workers);
+        assert_int_equal(family.near.runs, 1);
+        assert_int_equal(family.late.runs, 1);
+    }
+}
+
+static void that_drop_is_the_group_s_failure(void **state)
+{
+    (void)state;
+    struct family family = {.policy = REQCTX_GROUP_CANCELS, .has_late = true};
+    play(&family, 1);
+    assert_int_equal(family.late.runs, 0);
+    assert_int_equal(family.late.reason, REQCTX_DROP_CANCELLED);
+}
+
+/* A hook that waits, on the thread that should end delays meanwhile. */
+struct hooked {
+    reqctx_pool *pool;
+    struct gate has_future;
+    struct gate waits;
+    struct gate done;
+    struct stay stay;
+    reqctx_future *future;
+    atomic_int runs;
+    reqctx_status status;
+};
+
+static void wait_in_hook(bool is_high, void *arg)
+{
+    struct hooked *hooked = arg;
+    if (!is_high) {
+        return;
+    }
+    gate_pass(&hooked->has_future);
+    if (hooked->future != NULL) {
+        hooked->status = reqctx_future_wait(hooked->future, NULL);
+    } else {
+        REQCTX_GROUP(group, hooked->pool, REQCTX_GROUP_WAITS) {
+            must(reqctx_group_submit(group, stay_run, &hooked->stay) ==
+                 REQCTX_OK);
+            must(reqctx_group_submit(group, count_run, &hooked->runs) ==
+                 REQCTX_OK);
+            gate_pass(&hooked->stay.begun);
+            gate_open(&hooked->waits);
+        }
+        hooked->status = hooked->runs == 1 ? REQCTX_OK : REQCTX_PENDING;
+    }
+    gate_open(&hooked->done);
+}
+
+static void hooked_begin(struct hooked *hooked)
+{
+    *hooked = (struct hooked){.status = REQCTX_EMPTY};
+    gate_init(&hooked->has_future);
+    gate_init(&hooked->waits);
+    gate_init(&hooked->done);
+    gate_init(&hooked->stay.begun);
+    gate_init(&hooked->stay.ends);
+    hooked->pool = pool_of((reqctx_pool_config){.workers = 1,
+                                                .high_water = 1,
+                                                .on_water = wait_in_hook,
+                                                .hook_arg = hooked});
+}
+
+/* Submits a job for later: the hook is called. */
+static reqctx_future *call_hook(struct hooked *hooked, int64_t delay_ns)
+{
+    reqctx_job job = {.run = count_run,
+                      .arg = &hooked->runs,
+                      .start_ns = reqctx_now_ns() + delay_ns};
+    return future_of_job(hooked->pool, job);
+}
+
+static void a_hook_waits_for_a_delayed_job(void **state)
+{
+    (void)state;
+    struct hooked hooked;
+    hooked_begin(&hooked);
+    hooked.future = call_hook(&hooked, 5 * MILLISECOND);
+    gate_open(&hooked.has_future);
+    gate_pass(&hooked.done);
+    assert_ok(hooked.status);
+    assert_int_equal(hooked.runs, 1);
+    reqctx_future_drop(hooked.future);
+    free_pool(hooked.pool);
+}
+
+static void a_hook_waits_for_what_runs_while_others_are_delayed(void **state)
+{
+    (void)state;
+    struct hooked hooked;
+    hooked_begin(&hooked);
+    reqctx_future *later = call_hook(&hooked, 3600 * REQCTX_SECOND);
+    gate_open(&hooked.has_future);
+    gate_pass(&hooked.waits);
+    stay_end(&hooked.stay);
+    gate_pass(&hooked.done);
+    assert_ok(hooked.status);
+    assert_ok(reqctx_future_cancel(later));
+    reqctx_future_drop(later);
+    free_pool(hooked.pool);
+    assert_int_equal(hooked.runs, 1);
+}
+
+int main(void)
+{
+    heap_install();
+    const struct CMUnitTest tests[] = {
+        UNIT(what_could_never_begin_is_dropped_at_the_closing),
+        UNIT(what_can_begin_later_is_not),
+        UNIT(that_drop_is_the_group_s_failure),
+        UNIT(a_hook_waits_for_a_delayed_job),
+        UNIT(a_hook_waits_for_what_runs_while_others_are_delayed),
+    };
+    return cmocka_run_group_tests_name("closing", tests, NULL, NULL);
+}
