@@ -2,6 +2,7 @@
  * The closing of a group of which jobs could never begin, and waits where
  * nobody else would keep the time.
  */
+#include "support/announce.h"
 #include "support/job_unit.h"
 
 enum { MILLISECOND = 1000000 };
@@ -105,6 +106,7 @@ struct hooked {
     reqctx_pool *pool;
     struct gate has_future;
     struct gate waits;
+    struct gate *sleeps; /* told when the hook does; may be NULL */
     struct gate done;
     struct stay stay;
     reqctx_future *future;
@@ -119,6 +121,7 @@ static void wait_in_hook(bool is_high, void *arg)
         return;
     }
     gate_pass(&hooked->has_future);
+    announce_waits(hooked->sleeps);
     if (hooked->future != NULL) {
         hooked->status = reqctx_future_wait(hooked->future, NULL);
     } else {
@@ -132,6 +135,7 @@ static void wait_in_hook(bool is_high, void *arg)
         }
         hooked->status = hooked->runs == 1 ? REQCTX_OK : REQCTX_PENDING;
     }
+    announce_waits(NULL);
     gate_open(&hooked->done);
 }
 
@@ -189,6 +193,35 @@ static void a_hook_waits_for_what_runs_while_others_are_delayed(void **state)
     assert_int_equal(hooked.runs, 1);
 }
 
+/* A job that a hook waits for, and that waits for one which comes later. */
+static void submit_late_and_wait(void *arg)
+{
+    struct hooked *hooked = arg;
+    gate_open(&hooked->stay.begun);
+    gate_pass(&hooked->waits);
+    (void)stats_of(hooked->pool); /* the hook sleeps */
+    (void)result_at_end(call_hook(hooked, MILLISECOND));
+}
+
+static void a_hook_waits_for_who_waits_for_a_delayed_job(void **state)
+{
+    (void)state;
+    struct hooked hooked;
+    hooked_begin(&hooked);
+    reqctx_future *later = call_hook(&hooked, 3600 * REQCTX_SECOND);
+    hooked.future = future_of(hooked.pool, submit_late_and_wait, &hooked);
+    gate_pass(&hooked.stay.begun);
+    assert_ok(reqctx_future_cancel(later));
+    hooked.sleeps = &hooked.waits;
+    gate_open(&hooked.has_future);
+    gate_pass(&hooked.done);
+    assert_ok(hooked.status);
+    assert_int_equal(hooked.runs, 1);
+    reqctx_future_drop(later);
+    reqctx_future_drop(hooked.future);
+    free_pool(hooked.pool);
+}
+
 int main(void)
 {
     heap_install();
@@ -197,6 +230,7 @@ int main(void)
         UNIT(what_can_begin_later_is_not),
         UNIT(that_drop_is_the_group_s_failure),
         UNIT(a_hook_waits_for_a_delayed_job),
+        UNIT(a_hook_waits_for_who_waits_for_a_delayed_job),
         UNIT(a_hook_waits_for_what_runs_while_others_are_delayed),
     };
     return cmocka_run_group_tests_name("closing", tests, NULL, NULL);
