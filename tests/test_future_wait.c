@@ -175,6 +175,34 @@ static void a_wait_sees_its_deadline_pass(void **state)
     free_pool(pool);
 }
 
+static void *step_pool(void *pool)
+{
+    must(reqctx_pool_step(pool) == REQCTX_OK);
+    return NULL;
+}
+
+static void a_deadline_passes_where_nobody_polls(void **state)
+{
+    (void)state;
+    struct stay stay;
+    struct waiter waiter;
+    reqctx_pool *pool = still_pool();
+    reqctx_cancel *scope = scope_of(HAND_CLOCK_START + MILLISECOND);
+    gate_init(&stay.begun);
+    gate_init(&stay.ends);
+    reqctx_future *future = future_of(pool, stay_run, &stay);
+    pthread_t stepper = thread_start(step_pool, pool);
+    gate_pass(&stay.begun);
+    begin_wait(&waiter, pool, future, scope, 0);
+    hand_clock_forward(MILLISECOND);
+    end_wait(&waiter, REQCTX_DEADLINE);
+    stay_end(&stay);
+    thread_join(stepper);
+    reqctx_future_drop(future);
+    reqctx_cancel_drop(scope);
+    free_pool(pool);
+}
+
 static void a_wait_ends_at_its_time_and_not_before(void **state)
 {
     (void)state;
@@ -348,6 +376,7 @@ int main(void)
         TIMED(a_drop_wakes_who_waits),
         TIMED(a_wait_ends_with_its_scope_and_no_other),
         TIMED(a_wait_sees_its_deadline_pass),
+        TIMED(a_deadline_passes_where_nobody_polls),
         TIMED(a_wait_ends_at_its_time_and_not_before),
         TIMED(in_an_ended_scope_nobody_waits_for_what_has_not_ended),
         TIMED(a_job_s_wait_ends_with_the_job_s_scope),
