@@ -95,15 +95,16 @@ static void what_can_begin_later_is_not(void **state)
 static void that_drop_is_the_group_s_failure(void **state)
 {
     (void)state;
-    struct family family = {.policy = REQCTX_GROUP_CANCELS, .has_late = true};
+    struct family family = {.policy = REQCTX_GROUP_CANCELS};
     play(&family, 1);
-    assert_int_equal(family.late.runs, 0);
-    assert_int_equal(family.late.reason, REQCTX_DROP_CANCELLED);
+    assert_int_equal(family.near.runs, 0);
+    assert_int_equal(family.near.reason, REQCTX_DROP_CANCELLED);
 }
 
 /* A hook that waits, on the thread that should end delays meanwhile. */
 struct hooked {
     reqctx_pool *pool;
+    struct gate begun;
     struct gate has_future;
     struct gate waits;
     struct gate *sleeps; /* told when the hook does; may be NULL */
@@ -120,6 +121,7 @@ static void wait_in_hook(bool is_high, void *arg)
     if (!is_high) {
         return;
     }
+    gate_open(&hooked->begun);
     gate_pass(&hooked->has_future);
     announce_waits(hooked->sleeps);
     if (hooked->future != NULL) {
@@ -142,6 +144,7 @@ static void wait_in_hook(bool is_high, void *arg)
 static void hooked_begin(struct hooked *hooked)
 {
     *hooked = (struct hooked){.status = REQCTX_EMPTY};
+    gate_init(&hooked->begun);
     gate_init(&hooked->has_future);
     gate_init(&hooked->waits);
     gate_init(&hooked->done);
@@ -153,8 +156,7 @@ static void hooked_begin(struct hooked *hooked)
                                                 .hook_arg = hooked});
 }
 
-/* Submits a job for later: the hook is called. */
-static reqctx_future *call_hook(struct hooked *hooked, int64_t delay_ns)
+static reqctx_future *delay(struct hooked *hooked, int64_t delay_ns)
 {
     reqctx_job job = {.run = count_run,
                       .arg = &hooked->runs,
@@ -162,16 +164,27 @@ static reqctx_future *call_hook(struct hooked *hooked, int64_t delay_ns)
     return future_of_job(hooked->pool, job);
 }
 
+/* Submits a job for much later, and returns when the hook has been called. */
+static reqctx_future *call_hook(struct hooked *hooked)
+{
+    reqctx_future *later = delay(hooked, 3600 * REQCTX_SECOND);
+    gate_pass(&hooked->begun);
+    return later;
+}
+
 static void a_hook_waits_for_a_delayed_job(void **state)
 {
     (void)state;
     struct hooked hooked;
     hooked_begin(&hooked);
-    hooked.future = call_hook(&hooked, 5 * MILLISECOND);
+    reqctx_future *later = call_hook(&hooked);
+    hooked.future = delay(&hooked, MILLISECOND);
     gate_open(&hooked.has_future);
     gate_pass(&hooked.done);
     assert_ok(hooked.status);
     assert_int_equal(hooked.runs, 1);
+    assert_ok(reqctx_future_cancel(later));
+    reqctx_future_drop(later);
     reqctx_future_drop(hooked.future);
     free_pool(hooked.pool);
 }
@@ -181,7 +194,7 @@ static void a_hook_waits_for_what_runs_while_others_are_delayed(void **state)
     (void)state;
     struct hooked hooked;
     hooked_begin(&hooked);
-    reqctx_future *later = call_hook(&hooked, 3600 * REQCTX_SECOND);
+    reqctx_future *later = call_hook(&hooked);
     gate_open(&hooked.has_future);
     gate_pass(&hooked.waits);
     stay_end(&hooked.stay);
@@ -200,7 +213,7 @@ static void submit_late_and_wait(void *arg)
     gate_open(&hooked->stay.begun);
     gate_pass(&hooked->waits);
     (void)stats_of(hooked->pool); /* the hook sleeps */
-    (void)result_at_end(call_hook(hooked, MILLISECOND));
+    (void)result_at_end(delay(hooked, MILLISECOND));
 }
 
 static void a_hook_waits_for_who_waits_for_a_delayed_job(void **state)
@@ -208,7 +221,7 @@ static void a_hook_waits_for_who_waits_for_a_delayed_job(void **state)
     (void)state;
     struct hooked hooked;
     hooked_begin(&hooked);
-    reqctx_future *later = call_hook(&hooked, 3600 * REQCTX_SECOND);
+    reqctx_future *later = call_hook(&hooked);
     hooked.future = future_of(hooked.pool, submit_late_and_wait, &hooked);
     gate_pass(&hooked.stay.begun);
     assert_ok(reqctx_future_cancel(later));
