@@ -228,6 +228,52 @@ static void who_waits_for_a_group_runs_what_is_submitted_meanwhile(void **state)
     assert_true(growth.was_run);
 }
 
+/* A callback that stays until who closes the group sleeps once more. */
+static void stay_when_done(void *arg, const reqctx_result *result)
+{
+    struct growth *growth = arg;
+    (void)result;
+    gate_pass(&growth->sleeps);
+    (void)stats_of(growth->pool);
+    growth->was_run = true;
+}
+
+static void pass_both(void *arg)
+{
+    struct growth *growth = arg;
+    gate_open(&growth->begun);
+    gate_pass(&growth->sleeps);
+    (void)stats_of(growth->pool);
+}
+
+static void open_and_sleep_twice(void *arg)
+{
+    struct growth *growth = arg;
+    reqctx_done done;
+    REQCTX_GROUP(group, growth->pool, REQCTX_GROUP_WAITS) {
+        reqctx_job job = {.run = pass_both, .arg = growth, .group = group};
+        reqctx_future *future = future_of_job(growth->pool, job);
+        gate_pass(&growth->begun);
+        must(reqctx_future_on_done(future, stay_when_done, growth, &done) ==
+             REQCTX_OK);
+        reqctx_future_drop(future);
+        announce_waits(&growth->sleeps);
+    }
+    announce_waits(NULL);
+    must(growth->was_run);
+}
+
+static void a_group_waits_for_the_callbacks_of_its_jobs(void **state)
+{
+    (void)state;
+    struct growth growth = {.pool = pool_with(2)};
+    gate_init(&growth.sleeps);
+    gate_init(&growth.begun);
+    assert_ok(reqctx_pool_submit(growth.pool, open_and_sleep_twice, &growth));
+    free_pool(growth.pool);
+    assert_true(growth.was_run);
+}
+
 /* A group of jobs of one strand, behind two others. */
 struct order {
     reqctx_pool *pool;
@@ -306,6 +352,7 @@ int main(void)
         UNIT(past_the_bound_a_group_is_not_opened),
         UNIT(one_worker_waits_for_a_group_s_delayed_job),
         UNIT(who_waits_for_a_group_runs_what_is_submitted_meanwhile),
+        UNIT(a_group_waits_for_the_callbacks_of_its_jobs),
         UNIT(the_jobs_of_a_strand_come_in_order_in_a_group),
         UNIT(a_group_of_another_pool_runs_there),
     };

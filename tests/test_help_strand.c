@@ -174,6 +174,22 @@ static void who_has_what_it_waits_for_is_not_turned_away(void **state)
     strand_end(&strand);
 }
 
+static void who_may_not_wait_runs_nothing(void **state)
+{
+    (void)state;
+    struct strand strand;
+    strand_begin(&strand, still_pool());
+    wait_in_scope(&strand, HAND_CLOCK_START);
+    assert_status(strand.status, PENDING);
+    assert_int_equal(strand.order_then, 0);
+    strand.scope = scope_of(HAND_CLOCK_START);
+    wait_in_scope(&strand, INT64_MAX);
+    assert_status(strand.status, DEADLINE);
+    assert_int_equal(strand.order_then, 0);
+    reqctx_cancel_drop(strand.scope);
+    strand_end(&strand);
+}
+
 /* A worker that waits for a job in a strand of which another runs a job. */
 struct sleeper {
     struct strand *strand;
@@ -307,6 +323,7 @@ int main(void)
         TIMED(a_scope_that_ends_meanwhile_ends_the_wait),
         TIMED(a_time_that_comes_meanwhile_ends_the_wait),
         TIMED(who_has_what_it_waits_for_is_not_turned_away),
+        TIMED(who_may_not_wait_runs_nothing),
         TIMED(who_finds_the_strand_running_goes_on_when_it_does_not),
         TIMED(jobs_of_a_strand_never_run_side_by_side),
         TIMED(a_delayed_job_of_a_strand_is_waited_for),
