@@ -272,6 +272,7 @@ static void ask_in_child(reqctx_pool *pool, reqctx_future *pending,
          REQCTX_STOPPED);
     must(reqctx_group_wait(group, &result) == REQCTX_STOPPED);
     must(reqctx_group_submit(group, never_job.run, NULL) == REQCTX_STOPPED);
+    must(reqctx_group_cancel(group, NULL) == REQCTX_STOPPED);
     must(reqctx_group_open(pool, REQCTX_GROUP_WAITS, &other) == REQCTX_STOPPED);
     must(result.code == 41 && other == group);
     must(reqctx_future_poll(ended, &result) == REQCTX_OK);

@@ -36,7 +36,7 @@ static void say_attempt(void *arg)
 static void *wait_and_drop(void *arg)
 {
     reqctx_pool *pool = arg;
-    size_t count = scaled(8000);
+    size_t count = scaled(4000);
     for (size_t i = 0; i < count; i++) {
         int number = (int)(i % 1000);
         reqctx_future *future = NULL;
@@ -108,7 +108,7 @@ static void who_waits_may_free_the_pool_at_once(void **state)
 static void *open_and_close(void *arg)
 {
     reqctx_pool *pool = arg;
-    size_t count = scaled(4000);
+    size_t count = scaled(2000);
     for (size_t i = 0; i < count; i++) {
         atomic_int runs = 0;
         REQCTX_GROUP(group, pool, (reqctx_group_policy)(i % 2)) {
@@ -303,7 +303,7 @@ static void *make_entries(void *arg)
     pthread_mutex_lock(&ledger->lock);
     dice.state = dice_roll(&ledger->dice);
     pthread_mutex_unlock(&ledger->lock);
-    size_t count = scaled(5000);
+    size_t count = scaled(3000);
     for (size_t i = 0; i < count; i++) {
         int depth = (int)dice_below(&dice, 3);
         struct parcel parcel = swap(ledger, open_entry(ledger, depth));

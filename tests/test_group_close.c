@@ -235,6 +235,34 @@ static void a_hook_waits_for_who_waits_for_a_delayed_job(void **state)
     free_pool(hooked.pool);
 }
 
+/* On a stepped pool nobody but who waits would ever begin it. */
+static void
+on_a_stepped_pool_a_delayed_job_begins_when_it_is_waited_for(void **state)
+{
+    (void)state;
+    reqctx_pool *pool = still_pool();
+    reqctx_lane *strand = lane_of(pool, 1);
+    atomic_int runs = 0;
+    reqctx_job job = {.run = count_run, .arg = &runs, .start_ns = INT64_MAX};
+    reqctx_future *future = future_of_job(pool, job);
+    job.lane = strand;
+    reqctx_future *in_strand = future_of_job(pool, job);
+    assert_status(reqctx_pool_step(pool), EMPTY);
+    assert_status(reqctx_future_wait_until(future, 0, NULL), PENDING);
+    (void)result_at_end(future);
+    assert_int_equal(runs, 1);
+    (void)result_at_end(in_strand);
+    assert_int_equal(runs, 2);
+    REQCTX_GROUP(group, pool, REQCTX_GROUP_WAITS) {
+        job.group = group;
+        assert_ok(reqctx_pool_submit_job(pool, &job, NULL));
+    }
+    assert_int_equal(runs, 3);
+    assert_int_equal(stats_of(pool).delayed, 0);
+    reqctx_lane_drop(strand);
+    free_pool(pool);
+}
+
 int main(void)
 {
     heap_install();
@@ -242,6 +270,7 @@ int main(void)
         UNIT(what_could_never_begin_is_dropped_at_the_closing),
         UNIT(what_can_begin_later_is_not),
         UNIT(that_drop_is_the_group_s_failure),
+        UNIT(on_a_stepped_pool_a_delayed_job_begins_when_it_is_waited_for),
         UNIT(a_hook_waits_for_a_delayed_job),
         UNIT(a_hook_waits_for_who_waits_for_a_delayed_job),
         UNIT(a_hook_waits_for_what_runs_while_others_are_delayed),
