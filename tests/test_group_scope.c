@@ -242,7 +242,8 @@ struct closer {
     reqctx_pool *pool;
     reqctx_cancel *scope;
     struct stay stay;
-    struct gate sleeps;
+    struct gate sleeps; /* to wait, or for the scope to let it go */
+    struct gate closes;
     reqctx_status before;
     reqctx_status waited;
     reqctx_result first;
@@ -259,6 +260,7 @@ static void wait_and_close(void *arg)
     REQCTX_WITH(reqctx_scope, self->scope) {
         self->waited = reqctx_group_wait(group, &self->first);
         self->before = reqctx_group_wait(group, &self->first);
+        announce_waits(&self->closes);
         reqctx_group_close(group);
     }
     announce_waits(NULL);
@@ -281,6 +283,7 @@ static void closer_init(struct closer *self)
     gate_init(&self->stay.begun);
     gate_init(&self->stay.ends);
     gate_init(&self->sleeps);
+    gate_init(&self->closes);
 }
 
 /* Cancels the scope when it waits, and lets the job go when it closes. */
@@ -289,7 +292,7 @@ static void closer_end(struct closer *self)
     gate_pass(&self->sleeps);
     (void)stats_of(self->pool);
     assert_ok(reqctx_cancel_now(self->scope, NULL));
-    gate_pass(&self->sleeps);
+    gate_pass(&self->closes);
     (void)stats_of(self->pool); /* it sleeps again, now to close */
     assert_false(self->has_closed);
     assert_status(self->waited, CANCELLED);
