@@ -173,8 +173,7 @@ static void a_lane_runs_as_many_as_its_limit_at_once(void **state)
         assert_int_equal(stats_of(pool).run, limit);
         reqctx_lane_drop(lane);
         free_pool(pool);
-        memset(journal, 0, sizeof(journal));
-        journal_length = 0;
+        (void)journal_clear();
     }
 }
 
@@ -288,8 +287,7 @@ static void a_flood_of_one_lane_costs_others_only_its_turns(void **state)
     reqctx_lane_drop(loud);
     reqctx_lane_drop(quiet);
     free_pool(pool);
-    memset(journal, 0, sizeof(journal));
-    journal_length = 0;
+    (void)journal_clear();
 }
 
 /* --- Made and dropped --- */
