@@ -13,37 +13,38 @@
 enum { JOBS = 200 };
 
 static struct dice dice;
-static struct reqctxi_job jobs[JOBS];
+static reqctx_future jobs[JOBS];
 static struct reqctxi_delays delays;
-static struct reqctxi_job *sorted[JOBS]; /* earliest first */
+static reqctx_future *sorted[JOBS]; /* earliest first */
 static size_t count;
 
 /* Every job is no earlier than the one above it, and is pointed to by its
  * link. Returns how many there are. */
-static size_t check_heap(struct reqctxi_job *const *slot, int64_t above_ns)
+static size_t check_heap(reqctx_future *const *slot, int64_t above_ns)
 {
-    struct reqctxi_job *job = *slot;
+    reqctx_future *job = *slot;
     if (job == NULL) {
         return 0;
     }
     assert_ptr_equal(job->heap.link, slot);
-    assert_true(job->since_ns >= above_ns);
-    return 1 + check_heap(&job->heap.child[0], job->since_ns) +
-           check_heap(&job->heap.child[1], job->since_ns);
+    assert_true(job->job.since_ns >= above_ns);
+    return 1 + check_heap(&job->heap.child[0], job->job.since_ns) +
+           check_heap(&job->heap.child[1], job->job.since_ns);
 }
 
 static void check(void)
 {
     assert_int_equal(delays.count, count);
     assert_int_equal(check_heap(&delays.first, INT64_MIN), count);
-    assert_true(count == 0 || delays.first->since_ns == sorted[0]->since_ns);
+    assert_true(count == 0 ||
+                delays.first->job.since_ns == sorted[0]->job.since_ns);
 }
 
-static void add(struct reqctxi_job *job, int64_t since_ns)
+static void add(reqctx_future *job, int64_t since_ns)
 {
     size_t at = 0;
-    job->since_ns = since_ns;
-    while (at < count && sorted[at]->since_ns <= since_ns) {
+    job->job.since_ns = since_ns;
+    while (at < count && sorted[at]->job.since_ns <= since_ns) {
         at++;
     }
     memmove(&sorted[at + 1], &sorted[at], (count - at) * sizeof(sorted[0]));
@@ -52,7 +53,7 @@ static void add(struct reqctxi_job *job, int64_t since_ns)
     reqctxi_delay_add(&delays, job);
 }
 
-static void take_out(struct reqctxi_job *job)
+static void take_out(reqctx_future *job)
 {
     size_t at = 0;
     while (sorted[at] != job) {
@@ -63,7 +64,7 @@ static void take_out(struct reqctxi_job *job)
     reqctxi_delay_remove(&delays, job);
 }
 
-static bool is_in(const struct reqctxi_job *job)
+static bool is_in(const reqctx_future *job)
 {
     size_t at = 0;
     while (at < count && sorted[at] != job) {
@@ -79,7 +80,7 @@ static void random_steps_agree_with_a_sorted_array(void **state)
     size_t steps = scaled(20000);
     for (size_t i = 0; i < 3; i++) {
         for (size_t step = 0; step < steps; step++) {
-            struct reqctxi_job *job = &jobs[dice_below(&dice, JOBS)];
+            reqctx_future *job = &jobs[dice_below(&dice, JOBS)];
             bool removes_first = dice_below(&dice, 4) == 0;
             if (removes_first && count != 0) {
                 take_out(delays.first);
@@ -102,16 +103,16 @@ static void rising_and_falling_times_come_out_in_order(void **state)
 {
     (void)state;
     size_t many = scaled(300000);
-    struct reqctxi_job *block = calloc(many, sizeof(*block));
+    reqctx_future *block = calloc(many, sizeof(*block));
     must(block != NULL);
     for (int falls = 0; falls <= 1; falls++) {
         struct reqctxi_delays all = {NULL, 0};
         for (size_t i = 0; i < many; i++) {
-            block[i].since_ns = (int64_t)(falls ? many - i : i + 1);
+            block[i].job.since_ns = (int64_t)(falls ? many - i : i + 1);
             reqctxi_delay_add(&all, &block[i]);
         }
         for (size_t i = 1; i <= many; i++) {
-            must(all.first->since_ns == (int64_t)i);
+            must(all.first->job.since_ns == (int64_t)i);
             reqctxi_delay_remove(&all, all.first);
         }
         assert_null(all.first);

@@ -269,6 +269,55 @@ static void begin_at_once(void)
     }
 }
 
+/* Takes plain jobs ahead, runs some of them, and puts the rest back. Only
+ * where no other lane, and no other level, has a job that may begin. */
+static void grab(void)
+{
+    struct twin *plain = &world.twins[0];
+    size_t most = 1 + below(5);
+    size_t count = 0;
+    bool is_alone = world.ring_counts[0] == 0 && world.ring_counts[2] == 0 &&
+                    world.ring_counts[1] == 1 && world.rings[1][0] == 0;
+    size_t wanted = most < plain->counts[1] ? most : plain->counts[1];
+    struct reqctxi_job *jobs = reqctxi_queue_grab(&world.queue, most, &count);
+    assert_int_equal(count, is_alone ? wanted : 0);
+    size_t run = count != 0 ? below(count + 1) : 0;
+    for (size_t i = 0; i < run; i++) {
+        int number = plain->jobs[1][0];
+        assert_ptr_equal(jobs, &world.jobs[number]);
+        jobs = jobs->next;
+        world_leave(number);
+        world.states[number] = FREE;
+        plain->pins--;
+    }
+    reqctxi_queue_end_plain(&world.queue, run);
+    if (count > run) {
+        reqctxi_queue_put_back(&world.queue, jobs, count - run);
+    }
+    world_refresh(0);
+}
+
+/* So that it can: all lanes but the plain one are emptied, as are the other
+ * levels. */
+static void empty_but_plain(void)
+{
+    for (int number = 0; number < JOBS; number++) {
+        int lane = world.lane_of[number];
+        bool stays = lane == 0 && world.jobs[number].level == 1;
+        if (world.states[number] == WAITS && !stays) {
+            reqctxi_queue_remove(&world.queue, &world.jobs[number]);
+            world_leave(number);
+            world_refresh(lane);
+            world.states[number] = FREE;
+            unpin(lane);
+        }
+    }
+    for (int i = 0; i < 5; i++) {
+        grab();
+        world_check();
+    }
+}
+
 static void random_steps_agree_with_a_plain_model(void **state)
 {
     (void)state;
@@ -301,6 +350,9 @@ static void random_steps_agree_with_a_plain_model(void **state)
         for (int i = 0; i < 3000; i++) {
             steps[below(sizeof(steps) / sizeof(steps[0]))]();
             world_check();
+            if (i % 20 == 0) {
+                empty_but_plain();
+            }
         }
     }
 }
