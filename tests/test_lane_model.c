@@ -350,7 +350,7 @@ static void random_steps_agree_with_a_plain_model(void **state)
         for (int i = 0; i < 3000; i++) {
             steps[below(sizeof(steps) / sizeof(steps[0]))]();
             world_check();
-            if (i % 20 == 0) {
+            if (i % 50 == 0) {
                 empty_but_plain();
             }
         }
