@@ -297,8 +297,7 @@ static void grab(void)
     world_refresh(0);
 }
 
-/* So that it can: all lanes but the plain one are emptied, as are the other
- * levels. */
+/* So that it can: only plain jobs of the middle level are left. */
 static void empty_but_plain(void)
 {
     for (int number = 0; number < JOBS; number++) {

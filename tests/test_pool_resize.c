@@ -236,11 +236,19 @@ static void a_thread_that_cannot_start_changes_nothing(void **state)
     }
 }
 
+/* Allocates nothing. */
+static void open_gate(void *gate)
+{
+    gate_open(gate);
+}
+
 static void without_memory_nothing_changes(void **state)
 {
     (void)state;
     for (size_t nth = 1; nth <= 3; nth++) {
-        reqctx_pool *pool = hooked((reqctx_pool_config){.workers = 2});
+        gate_init(&stopped);
+        reqctx_pool *pool = pool_of((reqctx_pool_config){
+            .workers = 2, .on_stop = open_gate, .hook_arg = &stopped});
         heap_fail_at(nth);
         reqctx_status status = reqctx_pool_resize(pool, 5);
         heap_fail_never();
