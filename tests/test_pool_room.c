@@ -2,14 +2,15 @@
  * Waiting for room until a time of the job's own; room that jobs take which a
  * worker has taken ahead.
  */
-#include "support/announce.h"
+#include "support/pool_unit.h"
 
 #include "support/hand_clock.h"
 #include "support/letters.h"
 
 enum { MILLISECOND = 1000000, UNTIL_NS = HAND_CLOCK_START + MILLISECOND };
 
-/* As announce_waits, for waits that have an end; opened once. */
+/* Opened once, when the calling thread is about to wait for a time; in
+ * pthread_cond_timedwait the lock is held then. */
 static _Thread_local struct gate *timed_waits;
 
 int __real_pthread_cond_timedwait(pthread_cond_t *condition,
