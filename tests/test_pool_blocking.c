@@ -7,6 +7,10 @@
 static atomic_int started;
 static struct gate stopped;
 
+/* Opened by each job that is about to stay blocked: of those that a worker has
+ * taken ahead a later one may begin first. */
+static struct gate blocks;
+
 static void note_start(void *arg)
 {
     (void)arg;
@@ -24,6 +28,7 @@ static reqctx_pool *pool_with(unsigned workers, unsigned spare_workers,
 {
     started = 0;
     gate_init(&stopped);
+    gate_init(&blocks);
     return pool_of((reqctx_pool_config){.workers = workers,
                                         .spare_workers = spare_workers,
                                         .idle_timeout_ns = idle_timeout_ns,
@@ -35,6 +40,7 @@ static reqctx_pool *pool_with(unsigned workers, unsigned spare_workers,
 static void stay_blocked(void *stay)
 {
     reqctx_pool_blocking_begin();
+    gate_open(&blocks);
     stay_run(stay);
     reqctx_pool_blocking_end();
 }
@@ -98,7 +104,7 @@ static void there_are_no_more_threads_than_spare_ones_allow(void **state)
             submit_stay(&stays[i], pool, stay_blocked);
         }
         for (unsigned i = 0; i < threads; i++) {
-            gate_pass(&stays[i].begun);
+            gate_pass(&blocks);
         }
         assert_int_equal(stats_of(pool).threads, threads);
         assert_int_equal(stats_of(pool).blocked, threads);
@@ -321,6 +327,7 @@ static void a_reserved_worker_is_none_for_a_blocked_one_s_place(void **state)
     struct stay blocked;
     struct stay normals[2];
     struct stay high;
+    gate_init(&blocks);
     reqctx_pool *pool = pool_of((reqctx_pool_config){
         .workers = 2, .high_workers = 1, .spare_workers = 1});
     reqctx_job order = {
