@@ -79,16 +79,20 @@ static void a_spare_worker_takes_a_blocked_one_s_place(void **state)
     assert_int_equal(started, 2);
 }
 
-static void an_idle_worker_comes_before_a_spare_one(void **state)
+static void spare_ones_begin_only_where_no_other_is_idle(void **state)
 {
     (void)state;
     struct stay blocked;
     struct stay other;
+    atomic_int runs = 0;
     reqctx_pool *pool = pool_with(2, 2, 0);
     begin_stay(&blocked, pool, stay_blocked);
     begin_stay(&other, pool, stay_run);
     stay_end(&other);
     stay_end(&blocked);
+    for (size_t i = scaled(20000); i > 0; i--) { /* which do not block */
+        assert_ok(reqctx_pool_submit(pool, count_run, &runs));
+    }
     free_pool(pool);
     assert_int_equal(started, 2);
 }
@@ -375,7 +379,7 @@ int main(void)
     heap_install();
     const struct CMUnitTest tests[] = {
         UNIT(a_spare_worker_takes_a_blocked_one_s_place),
-        UNIT(an_idle_worker_comes_before_a_spare_one),
+        UNIT(spare_ones_begin_only_where_no_other_is_idle),
         UNIT(there_are_no_more_threads_than_spare_ones_allow),
         UNIT(no_more_begin_at_once_than_there_are_workers),
         UNIT(they_nest_and_an_end_too_many_is_nothing),
