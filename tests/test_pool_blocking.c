@@ -85,11 +85,18 @@ static void spare_ones_begin_only_where_no_other_is_idle(void **state)
     struct stay blocked;
     struct stay other;
     atomic_int runs = 0;
+    reqctx_future *future;
     reqctx_pool *pool = pool_with(2, 2, 0);
-    begin_stay(&blocked, pool, stay_blocked);
+    reqctx_job order = {.run = stay_blocked, .arg = &blocked};
+    gate_init(&blocked.begun);
+    gate_init(&blocked.ends);
+    assert_ok(reqctx_pool_submit_job(pool, &order, &future));
+    gate_pass(&blocked.begun);
     begin_stay(&other, pool, stay_run);
     stay_end(&other);
     stay_end(&blocked);
+    assert_ok(reqctx_future_wait(future, NULL));
+    reqctx_future_drop(future);
     for (size_t i = scaled(20000); i > 0; i--) { /* which do not block */
         assert_ok(reqctx_pool_submit(pool, count_run, &runs));
     }
