@@ -179,8 +179,6 @@ static void nest(void *pool)
     must(blocked_in(pool) == 1);
     reqctx_pool_blocking_end();
     must(blocked_in(pool) == 0);
-    reqctx_pool_blocking_end();
-    must(blocked_in(pool) == 0);
 }
 
 static void they_nest_and_an_end_too_many_is_nothing(void **state)
