@@ -3,7 +3,8 @@
  *
  *     1. without the lock: it runs or is dropped, and its context is dropped
  *     2. nobody sees it run any more
- *     3. its group notes a failure, and is cancelled for the first
+ *     3. its group notes a failure, and is cancelled for the first: what has
+ *        not begun is dropped, on this thread
  *     4. its state is ENDED, and its waiters are woken
  *     5. without the lock: its done callbacks
  *     6. lane, group and pool count it as ended; helpers look again
@@ -22,6 +23,16 @@ void reqctxi_lock_again(reqctx_pool *pool)
         pool->state = REQCTXI_STOPPED;
     }
     pthread_mutex_lock(&pool->lock);
+}
+
+void reqctxi_group_drop(struct reqctx_group *group)
+{
+    reqctx_pool *pool = group->pool;
+    while (group->first != NULL && !reqctxi_is_forked(pool)) {
+        struct reqctxi_job *job = &group->first->job;
+        reqctxi_state_claim(pool, job);
+        reqctxi_state_end(pool, job, REQCTX_DROP_CANCELLED);
+    }
 }
 
 static bool has_failed(const reqctx_result *result)
@@ -46,6 +57,7 @@ static void note_failure(reqctx_pool *pool, reqctx_future *future)
         reqctx_cancel_now(group->scope, "another job of the group failed");
         reqctxi_duty_end(&duty);
         reqctxi_lock_again(pool);
+        reqctxi_group_drop(group);
     }
 }
 

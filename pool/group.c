@@ -104,6 +104,9 @@ reqctx_status reqctx_group_cancel(reqctx_group *group, const char *cause)
         return REQCTX_STOPPED;
     }
     reqctx_cancel_now(group->scope, cause);
+    pthread_mutex_lock(&group->pool->lock);
+    reqctxi_group_drop(group);
+    pthread_mutex_unlock(&group->pool->lock);
     return REQCTX_OK;
 }
 

@@ -261,6 +261,9 @@ void reqctxi_lock_again(reqctx_pool *pool);
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
 
+/* Drops the jobs of group that have not begun, unlocked meanwhile. */
+void reqctxi_group_drop(struct reqctx_group *group);
+
 /* The same for a plain job that the worker has taken to run, and for those in
  * its hand. */
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,

@@ -6,7 +6,8 @@
  */
 #include "pool/state.h"
 
-enum { HAND_MAX = 32 }; /* jobs that a worker takes ahead */
+/* Jobs that a worker takes ahead, and how many it must be to be worth it. */
+enum { HAND_MAX = 32, HAND_MIN = 8 };
 
 /* The job has begun. */
 static void take_from_group(reqctx_future *future)
@@ -49,16 +50,16 @@ static uint64_t next_random(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
-/* Fills the worker's hand, if nobody is idle and so many jobs wait that each
- * worker's share is more than the one that it has. Not where a bound counts
- * those that wait. */
+/* Fills the worker's hand with half of its share of the jobs that wait, if
+ * nobody is idle and that is much. Not where a bound counts those that
+ * wait. */
 static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     const reqctx_pool_config *config = &pool->config;
     size_t share = pool->queue.count / (2 * (size_t)pool->live);
     size_t most = share < HAND_MAX ? share : HAND_MAX;
     size_t count = 0;
-    if (pool->free != 0 || most == 0 || config->queue_capacity != 0 ||
+    if (pool->free != 0 || most < HAND_MIN || config->queue_capacity != 0 ||
         config->lane_capacity != 0 || config->high_water != 0) {
         return;
     }

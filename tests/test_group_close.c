@@ -263,10 +263,51 @@ on_a_stepped_pool_a_delayed_job_begins_when_it_is_waited_for(void **state)
     free_pool(pool);
 }
 
+static void say_seven(void *arg)
+{
+    (void)arg;
+    must(reqctx_job_finish(7, NULL) == REQCTX_OK);
+}
+
+static reqctx_group *cancelling_group(reqctx_pool *pool)
+{
+    reqctx_group *group = NULL;
+    must(reqctx_group_open(pool, REQCTX_GROUP_CANCELS, &group) == REQCTX_OK);
+    return group;
+}
+
+static void what_has_not_begun_is_dropped_before_its_time(void **state)
+{
+    (void)state;
+    struct seen seen[2] = {{.runs = 0}, {.runs = 0}};
+    reqctx_pool *pool = pool_with(1);
+    for (int i = 0; i < 2; i++) {
+        reqctx_group *group = cancelling_group(pool);
+        assert_ok(reqctx_pool_submit_job(
+            pool,
+            &(reqctx_job){.run = see,
+                          .drop = see_drop,
+                          .arg = &seen[i],
+                          .group = group,
+                          .start_ns = reqctx_now_ns() + 3600 * REQCTX_SECOND},
+            NULL));
+        if (i == 0) {
+            assert_ok(reqctx_group_submit(group, say_seven, NULL));
+        } else {
+            assert_ok(reqctx_group_cancel(group, "enough"));
+        }
+        reqctx_group_close(group); /* not an hour later */
+        assert_int_equal(seen[i].reason, REQCTX_DROP_CANCELLED);
+        assert_int_equal(seen[i].drops, 1);
+    }
+    free_pool(pool);
+}
+
 int main(void)
 {
     heap_install();
     const struct CMUnitTest tests[] = {
+        UNIT(what_has_not_begun_is_dropped_before_its_time),
         UNIT(what_could_never_begin_is_dropped_at_the_closing),
         UNIT(what_can_begin_later_is_not),
         UNIT(that_drop_is_the_group_s_failure),

@@ -130,9 +130,10 @@ REQCTX_API const char *reqctx_pool_job_label(void);
 
 /*
  * FUTURES. reqctx_pool_submit_job gives one. It may be dropped before, while
- * and after its job runs, by one thread; a waiter may drop it the instant its
- * wait returns, and it may outlive its pool. All that the job did, and the
- * drop of its context, happens before a wait or poll says that it has ended.
+ * and after its job runs, when no other thread uses it; a waiter may drop it
+ * the instant its wait returns, and it may outlive its pool. All that the job
+ * did, and the drop of its context, happens before a wait or poll says that it
+ * has ended.
  */
 
 /*
@@ -204,7 +205,8 @@ REQCTX_API void reqctx_future_drop(reqctx_future *future);
 typedef enum reqctx_group_policy {
     REQCTX_GROUP_WAITS = 0,
     /* The group has a cancel scope, inside the opener's: its jobs run in it,
-     * and the first that fails, or is dropped, cancels it. */
+     * and the first that fails, or is dropped, cancels it. Those that have not
+     * begun are dropped then, before that one counts as ended. */
     REQCTX_GROUP_CANCELS = 1
 } reqctx_group_policy;
 
@@ -266,7 +268,8 @@ REQCTX_API reqctx_status reqctx_group_wait(reqctx_group *group,
  */
 REQCTX_API void reqctx_group_close(reqctx_group *group);
 
-/* Cancels the group's scope, as its first failure does. REQCTX_INVALID: it
+/* Cancels the group's scope, as its first failure does, and drops, here, what
+ * has not begun. REQCTX_INVALID: it
  * has none, or group is NULL. REQCTX_STOPPED: in a child of fork(). */
 REQCTX_API reqctx_status reqctx_group_cancel(reqctx_group *group,
                                              const char *cause);
