@@ -118,7 +118,8 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
     worker->is_ordinary = job->level != 0;
     pool->active++;
     pool->ordinary += worker->is_ordinary;
-    if (is_stolen) {
+    if (is_stolen) { /* what this worker was called for may still wait */
+        reqctxi_state_call_idle(pool);
         return job;
     }
     if (reqctxi_state_is_plain(pool, job)) {

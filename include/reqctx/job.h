@@ -205,7 +205,8 @@ REQCTX_API void reqctx_future_drop(reqctx_future *future);
 typedef enum reqctx_group_policy {
     REQCTX_GROUP_WAITS = 0,
     /* The group has a cancel scope, inside the opener's: its jobs run in it,
-     * and the first that fails, or is dropped, cancels it. Those that have not
+     * in place of the submitter's, and the first that fails, or is dropped,
+     * cancels it. Those that have not
      * begun are dropped then, before that one counts as ended. */
     REQCTX_GROUP_CANCELS = 1
 } reqctx_group_policy;
