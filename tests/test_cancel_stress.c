@@ -9,10 +9,9 @@
  */
 #include "support/pool_unit.h"
 
-#include <time.h>
-
 #include "support/dice.h"
 #include "support/hand_clock.h"
+#include "support/yields.h"
 
 enum {
     THREADS = 4,
@@ -369,7 +368,6 @@ static void check_ledger(void)
 static void what_is_registered_is_called_or_taken_back_once(void **state)
 {
     (void)state;
-    print_message("REQCTX_SEED=%llu\n", (unsigned long long)seed);
     struct dice dice = {.state = seed};
     uint64_t seeds[THREADS];
     pthread_t threads[THREADS];
@@ -395,8 +393,8 @@ static void what_is_registered_is_called_or_taken_back_once(void **state)
 int main(void)
 {
     heap_install();
-    const char *given = getenv("REQCTX_SEED");
-    seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+    seed = seed_of_test();
+    yields_begin(seed, 32);
     const struct CMUnitTest tests[] = {
         TIMED(what_is_registered_is_called_or_taken_back_once),
     };

@@ -4,6 +4,7 @@
  * wait for them, and while pollers of others come and go. A wake that is lost
  * is a callback that is not called for an hour.
  *
+ *     REQCTX_SEED    the same dice again (threads are as they come)
  *     REQCTX_SCALE   multiplies the steps (default 1)
  */
 #include "support/pool_unit.h"
@@ -13,9 +14,11 @@
 #include <time.h>
 
 #include "support/dice.h"
+#include "support/yields.h"
 
 enum { REGISTRARS = 3, VISITORS = 2, STEPS = 1000, NEAR_NS = 400000 };
 
+static uint64_t seed;
 static atomic_bool are_registered; /* all that registrars wanted */
 
 /* The thread that polls. */
@@ -95,9 +98,9 @@ static void make_step(struct dice *dice, struct gate *called)
     reqctx_cancel_drop(scope);
 }
 
-static void *register_on(void *seed)
+static void *register_on(void *own_seed)
 {
-    struct dice dice = {.state = *(uint64_t *)seed};
+    struct dice dice = {.state = *(uint64_t *)own_seed};
     struct gate called;
     gate_init(&called);
     for (size_t steps = scaled(STEPS); steps > 0; steps--) {
@@ -179,7 +182,7 @@ static void who_sleeps_until_the_next_deadline_misses_none(void **state)
         visitors[i] = thread_start(come_and_go, NULL);
     }
     for (int i = 0; i < REGISTRARS; i++) {
-        seeds[i] = (uint64_t)i + 1;
+        seeds[i] = seed + (uint64_t)i;
         registrars[i] = thread_start(register_on, &seeds[i]);
     }
     for (int i = 0; i < REGISTRARS; i++) {
@@ -196,6 +199,8 @@ static void who_sleeps_until_the_next_deadline_misses_none(void **state)
 int main(void)
 {
     heap_install();
+    seed = seed_of_test();
+    yields_begin(seed, 32);
     const struct CMUnitTest tests[] = {
         UNIT(who_sleeps_until_the_next_deadline_misses_none),
     };

@@ -2,9 +2,11 @@
  * Many jobs, many submitters, many pools: a ledger in which every job is
  * either refused once or ends once, in its own context.
  *
+ *     REQCTX_SEED    the same yields again (threads are as they come)
  *     REQCTX_SCALE   multiplies the counts (default 1)
  */
 #include "support/pool_unit.h"
+#include "support/yields.h"
 
 REQCTX_VAR(current_record, const void *, NULL);
 REQCTX_VAR(current_number, size_t, 0);
@@ -284,9 +286,37 @@ static void pools_come_and_go_under_submission(void **state)
     pthread_barrier_destroy(&rounds.turn);
 }
 
+/* From all ways to begin, with all that may be left to do at the end. */
+static void many_pools_are_made_and_freed(void **state)
+{
+    (void)state;
+    size_t count = scaled(10000);
+    for (size_t i = 0; i < count; i++) {
+        atomic_int runs = 0;
+        bool is_stepped = i % 8 == 0;
+        reqctx_pool *pool = pool_of((reqctx_pool_config){
+            .workers = is_stepped ? 0 : 1 + (unsigned)i % 3,
+            .stepped = is_stepped,
+            .spare_workers = is_stepped ? 0 : (unsigned)i % 2,
+            .lane_by = i % 5 == 0 ? &current_number : NULL,
+            .measures = i % 7 == 0});
+        int own = (int)(i % 4);
+        for (int n = 0; n < own; n++) {
+            assert_ok(reqctx_pool_submit(pool, count_run, &runs));
+        }
+        if (i % 3 == 0) {
+            assert_ok(reqctx_pool_drain(pool));
+        }
+        free_pool(pool);
+        assert_int_equal(runs, own);
+        assert_int_equal(heap_live(), 0);
+    }
+}
+
 int main(void)
 {
     heap_install();
+    yields_begin(seed_of_test(), 32);
     const struct CMUnitTest tests[] = {
         UNIT(every_job_runs_once_when_there_is_no_bound),
         UNIT(every_job_runs_once_when_submits_wait),
@@ -294,6 +324,7 @@ int main(void)
         UNIT(every_job_runs_or_is_refused),
         UNIT(every_job_runs_or_is_pushed_out),
         UNIT(pools_come_and_go_under_submission),
+        UNIT(many_pools_are_made_and_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
