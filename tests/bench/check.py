@@ -21,14 +21,17 @@ def numbers(found):
 
 
 def check_pools(folder, results):
-    for peer in ("reqctx", "reqctx, no capture"):
+    wanted = [(peer, mode) for peer in ("reqctx", "reqctx, no capture")
+              for mode in POOLS + ["steady"]]
+    wanted += [(peer, "flood")
+               for peer in ("reqctx", "reqctx, lanes", "reqctx, lanes of one")]
+    for peer, mode in wanted:
         program, _ = measure.PEERS[peer]
-        for mode in POOLS + ["steady"]:
-            found = measure.output_of(program + [mode, "2", "20", "1"],
-                                      folder, results)
-            values = list(numbers(found or {}))
-            if not values or not all(map(math.isfinite, values)):
-                results.failures.append(f"{peer}, {mode}: no figures")
+        found = measure.output_of(program + [mode, "2", "20", "1"],
+                                  folder, results)
+        values = list(numbers(found or {}))
+        if not values or not all(map(math.isfinite, values)):
+            results.failures.append(f"{peer}, {mode}: no figures")
 
 
 def check_operations(folder, results):

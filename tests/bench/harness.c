@@ -16,6 +16,13 @@ __attribute__((weak)) void peer_produce(void (*produce)(void *arg), void *arg)
     produce(arg);
 }
 
+__attribute__((weak)) void peer_submit_as(const struct bench_job *job,
+                                          int tenant)
+{
+    (void)tenant;
+    peer_submit(job);
+}
+
 __attribute__((weak)) void peer_await(sem_t *done)
 {
     while (sem_wait(done) != 0) {
@@ -31,9 +38,9 @@ static const struct {
     const char *name;
     void (*run)(const struct bench_task *task);
 } modes[] = {
-    {"one", mode_one},       {"four", mode_four}, {"fork", mode_fork},
-    {"same", mode_same},     {"idle", mode_idle}, {"across", mode_across},
-    {"steady", mode_steady},
+    {"one", mode_one},       {"four", mode_four},   {"fork", mode_fork},
+    {"same", mode_same},     {"idle", mode_idle},   {"across", mode_across},
+    {"steady", mode_steady}, {"flood", mode_flood},
 };
 
 static void run_mode(const char *name, const struct bench_task *task)

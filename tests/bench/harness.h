@@ -13,6 +13,8 @@
  *                 times, all threads on one core
  *     across      the same, the submitter and the workers on two cores
  *     idle        CPU time of a pool that has nothing to do for JOBS ms
+ *     flood       how long JOBS jobs of quiet tenants wait while another one
+ *                 keeps the queue full
  *     steady      memory taken by JOBS jobs, never more than 256 waiting
  */
 #ifndef HARNESS_H
@@ -39,6 +41,9 @@ void peer_start(unsigned workers);
 
 /* Submits job to that pool, from inside peer_produce or from a job. */
 void peer_submit(const struct bench_job *job);
+
+/* The same for one of several tenants. The default: peer_submit. */
+void peer_submit_as(const struct bench_job *job, int tenant);
 
 /* Waits until all jobs have run, also those that jobs submitted. */
 void peer_finish(void);

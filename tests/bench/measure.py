@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 # Programs of pools and the modes that each of them has (harness.h).
 EVERY_MODE = {"one", "four", "fork", "same", "across", "idle"}
 PEERS = {
-    "reqctx": (["./pool_reqctx"], EVERY_MODE | {"steady"}),
+    "reqctx": (["./pool_reqctx"], EVERY_MODE | {"steady", "flood"}),
     "reqctx, no capture": (["./pool_reqctx_empty"], EVERY_MODE),
-    "GLib": (["./pool_glib"], EVERY_MODE),
+    "GLib": (["./pool_glib"], EVERY_MODE | {"flood"}),
     # Only the loop's thread may queue work.
     "libuv": (["./pool_uv"], EVERY_MODE - {"four", "fork"}),
     "Boost.Asio": (["./pool_asio"], EVERY_MODE),
@@ -20,6 +20,9 @@ PEERS = {
     "ForkJoinPool": (["java", "-cp", ".", "PoolForkJoin"],
                      EVERY_MODE - {"across"}),
     "Go": (["./pool_channel"], EVERY_MODE - {"across"}),
+    # Every tenant has a lane, without a limit or of one job at once.
+    "reqctx, lanes": (["./pool_reqctx_lanes_0"], {"flood"}),
+    "reqctx, lanes of one": (["./pool_reqctx_lanes_1"], {"flood"}),
 }
 C_PEERS = ("GLib", "libuv", "Boost.Asio", "oneTBB")
 ALL_PEERS = C_PEERS + ("ForkJoinPool", "Go")
@@ -34,6 +37,7 @@ POOLS = {
     "fork": [("fork", n) for n in (1, 2, 4)],
     "capture": [("one", 2), ("four", 2), ("fork", 2)],
     "latency": [("same", 2), ("across", 2)],
+    "flood": [("flood", 2)],
     "cpu": [("one", 2)],
     "switches": [("one", 2)],
     "idle": [("idle", 2)],
@@ -59,6 +63,13 @@ class Results:
     def median(self, peer, mode, workers, of):
         samples = self.samples(peer, mode, workers, of)
         return statistics.median(samples) if samples else None
+
+    def quantile(self, peer, mode, workers, of, share):
+        """Of each run; then the median, so that other programs spoil one."""
+        runs = [sorted(run[of]) for run in
+                self.pools.get((peer, mode, workers), []) if run.get(of)]
+        found = [samples[int(share * (len(samples) - 1))] for samples in runs]
+        return statistics.median(found) if found else None
 
     def rate(self, peer, mode, workers):
         """Million jobs a second."""
@@ -169,7 +180,7 @@ def operation_runs(folder, chosen, quick):
 def pool_run(folder, peer, mode, workers, quick):
     program, _ = PEERS[peer]
     jobs = {"same": 300, "across": 300, "idle": 1000 if quick else 3000,
-            "steady": 100000}.get(mode, 200000)
+            "steady": 100000, "flood": 500}.get(mode, 200000)
     rounds = 2 if quick else 3
     command = program + [mode, str(workers), str(jobs), str(rounds)]
     if mode == "same":

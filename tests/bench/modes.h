@@ -12,6 +12,7 @@ struct bench_task {
 
 void mode_one(const struct bench_task *task);
 void mode_four(const struct bench_task *task);
+void mode_flood(const struct bench_task *task);
 void mode_fork(const struct bench_task *task);
 void mode_same(const struct bench_task *task);
 void mode_across(const struct bench_task *task);

@@ -1,7 +1,8 @@
 /*
  * reqctx: every job carries its submitter's context of 8 variables. Built
  * again with BENCH_EMPTY, every job runs in the empty context instead, which
- * is what is left when nothing is to be captured.
+ * is what is left when nothing is to be captured; with BENCH_LANES every
+ * tenant has a lane, of that limit.
  */
 #include "harness.h"
 
@@ -9,8 +10,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#ifdef BENCH_EMPTY
+#if defined(BENCH_EMPTY)
 const char *const peer_name = "reqctx, no capture";
+#elif defined(BENCH_LANES) && BENCH_LANES == 1
+const char *const peer_name = "reqctx, lanes of one";
+#elif defined(BENCH_LANES)
+const char *const peer_name = "reqctx, lanes";
 #else
 const char *const peer_name = "reqctx";
 #endif
@@ -24,11 +29,17 @@ REQCTX_VAR(v6, int, 0);
 REQCTX_VAR(v7, int, 0);
 REQCTX_VAR(v8, int, 0);
 
+REQCTX_VAR_NO_DEFAULT(tenant, int);
+
 static reqctx_pool *pool;
 
 void peer_start(unsigned workers)
 {
     reqctx_pool_config config = {.workers = workers};
+#ifdef BENCH_LANES
+    config.lane_by = &tenant;
+    config.lane_limit = BENCH_LANES;
+#endif
     if (reqctx_pool_new(&config, &pool) != REQCTX_OK) {
         bench_fail("no pool");
     }
@@ -45,6 +56,15 @@ void peer_submit(const struct bench_job *job)
     if (status != REQCTX_OK) {
         bench_fail(reqctx_status_text(status));
     }
+}
+
+void peer_submit_as(const struct bench_job *job, int who)
+{
+    REQCTX_WITH(tenant, who) {
+        peer_submit(job);
+        return;
+    }
+    bench_fail("a variable could not be set");
 }
 
 void peer_finish(void)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from measure import ALL_PEERS, C_PEERS
 
 NAMES = ("get", "uncached", "owned", "insert", "shared", "snapshot", "enter",
-         "task", "bytes", "one", "four", "fork", "capture", "latency", "cpu",
-         "switches", "idle", "allocations")
+         "task", "bytes", "one", "four", "fork", "capture", "latency",
+         "flood", "cpu", "switches", "idle", "allocations")
 
 
 @dataclass
@@ -162,6 +162,21 @@ def latency_rows(results):
                       "round_ns")
 
 
+def flood_rows(results):
+    def wait(peer):
+        ns = results.quantile(peer, "flood", 2, "wait_ns", 0.99)
+        return None if ns is None else ns / 1e6
+
+    what = "p99 of quiet tenants beside a flood"
+    yield Row("flood", f"{what}, lanes", "ms", wait("reqctx, lanes"),
+              "reqctx without", wait("reqctx"), most_ratio=0.1)
+    yield Row("flood", f"{what}, lanes", "ms", wait("reqctx, lanes"),
+              "GLib", wait("GLib"), most_ratio=0.1)
+    yield Row("flood", f"{what}, lanes of one", "ms",
+              wait("reqctx, lanes of one"), "reqctx without", wait("reqctx"),
+              most_ratio=0.1)
+
+
 def cost_row(results, name, what, unit, figure, **goals):
     peer, least = best({peer: figure(peer) for peer in ALL_PEERS}, min)
     return Row(name, what, unit, figure("reqctx"), peer, least, **goals)
@@ -191,7 +206,7 @@ def cost_rows(results):
 
 def rows(results, chosen):
     return [row for part in (get_rows, operation_rows, bytes_rows, rate_rows,
-                             latency_rows, cost_rows)
+                             latency_rows, flood_rows, cost_rows)
             for row in part(results) if row.name in chosen]
 
 
