@@ -198,6 +198,47 @@ static void who_drains_runs_what_comes_of_another_thread_s_step(void **state)
     free_pool(pool);
 }
 
+/* A job that stays and then submits one for an hour later. */
+struct late {
+    reqctx_pool *pool;
+    struct stay stay;
+    atomic_int runs;
+};
+
+static void stay_and_submit_for_later(void *arg)
+{
+    struct late *late = arg;
+    stay_run(&late->stay);
+    must(reqctx_pool_submit_job(
+             late->pool,
+             &(reqctx_job){.run = count_run,
+                           .arg = &late->runs,
+                           .start_ns = reqctx_now_ns() + 3600 * REQCTX_SECOND},
+             NULL) == REQCTX_OK);
+}
+
+static void who_drains_begins_a_delayed_job_that_comes_meanwhile(void **state)
+{
+    (void)state;
+    reqctx_pool *pool = stepped();
+    struct late late = {.pool = pool};
+    struct drainer drainer = {.pool = pool};
+    gate_init(&late.stay.begun);
+    gate_init(&late.stay.ends);
+    gate_init(&drainer.waits);
+    assert_ok(reqctx_pool_submit(pool, stay_and_submit_for_later, &late));
+    pthread_t stepper = thread_start(step, pool);
+    gate_pass(&late.stay.begun);
+    drainer.thread = thread_start(drain, &drainer);
+    gate_pass(&drainer.waits);
+    assert_int_equal(stats_of(pool).running, 1);
+    stay_end(&late.stay);
+    thread_join(stepper);
+    thread_join(drainer.thread);
+    assert_int_equal(late.runs, 1);
+    free_pool(pool);
+}
+
 int main(void)
 {
     heap_install();
@@ -209,6 +250,7 @@ int main(void)
         UNIT(steps_nest_64_deep_and_no_deeper),
         UNIT(a_step_inside_the_last_job_finds_none),
         UNIT(who_drains_runs_what_comes_of_another_thread_s_step),
+        UNIT(who_drains_begins_a_delayed_job_that_comes_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
