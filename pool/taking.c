@@ -33,9 +33,9 @@ static struct reqctxi_job *taken(reqctx_pool *pool, struct reqctxi_job *job)
     if (reqctxi_group_of(job) != NULL) {
         take_from_group(reqctxi_future_of(job));
     }
+    reqctxi_state_call_idle(pool);
     reqctxi_state_admit(pool);
     reqctxi_state_note_water(pool);
-    reqctxi_state_call_idle(pool);
     reqctxi_state_check(pool);
     return job;
 }
