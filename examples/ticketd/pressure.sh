@@ -243,7 +243,7 @@ metrics_are_valid_and_agree_with_what_clients_saw() {
     same 'refused' 1 "$(metric reqctx_pool_jobs_refused_total)"
     same 'run' 2 "$(metric reqctx_pool_jobs_run_total)"
     same 'cut short' 1 \
-        "$(metric 'reqctx_pool_jobs_dropped_total{reason="cancelled"}')"
+        "$(metric 'reqctx_pool_jobs_dropped_total{reason="expired"}')"
     same 'times' 2 "$(metric reqctx_pool_run_seconds_count)"
     stop
 }
@@ -274,7 +274,7 @@ invalid_metrics_are_found() {
     for edit in '/^# TYPE .*_run_total/d' '/^# HELP .*_run_total/d' \
         '/le="+Inf"/d' 's/_jobs_run_total/_jobs_run/' '/wait_seconds_sum/d' \
         's/_count 0/_count 1/' 's/reason=/&"/' 's/_running 0/_running x/' \
-        's/="0.000002047"/="0.000001"/' 's/cancelled"/expired"/' \
+        's/="0.000002047"/="0.000001"/' 's/expired"/cancelled"/' \
         's/\(le="0.000002047"} \)0/\11/'; do
         sed "$edit" "$work/good" >"$work/bad"
         ! cmp -s "$work/good" "$work/bad" || fail "$edit changes nothing"
