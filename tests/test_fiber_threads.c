@@ -269,6 +269,7 @@ static void *read_from_outside(void *unused)
             must(seen >= last);
             last = seen;
         }
+        sched_yield(); /* else a scheduler may always stop it in its look */
     }
     return unused;
 }
