@@ -259,12 +259,16 @@ reqctx_status reqctxi_worker_start(reqctx_pool *pool)
     if (status != REQCTX_OK) {
         return status;
     }
-    status = REQCTX_STOPPED;
-    if (pool->state < REQCTXI_STOPPED) {
+    bool is_wanted = pool->live < reqctxi_state_allowed(pool);
+    if (pool->state >= REQCTXI_STOPPED) {
+        is_wanted = false;
+        status = REQCTX_STOPPED;
+    }
+    if (is_wanted) {
         worker->index = pool->next_index;
         status = reqctxi_thread_start(pool, work, worker, &worker->thread);
     }
-    if (status != REQCTX_OK) {
+    if (!is_wanted || status != REQCTX_OK) {
         pthread_mutex_unlock(&pool->lock);
         free_worker(worker);
         pthread_mutex_lock(&pool->lock);

@@ -36,8 +36,8 @@ struct reqctxi_worker {
 struct reqctxi_worker *reqctxi_worker_here(const reqctx_pool *pool);
 
 /*
- * Starts one more worker, idle from the start, whatever the pool's target.
- * With the lock held, which it lets go meanwhile.
+ * Starts one more worker, idle from the start, unless somebody else has made
+ * that superfluous meanwhile. With the lock held, which it lets go.
  *
  * Errors: REQCTX_INVALID: the stack size. REQCTX_NOMEM, REQCTX_SYSTEM.
  */
