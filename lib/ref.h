@@ -11,6 +11,9 @@
  * what the last one does next (free). is_one is an acquire load for the same
  * reason: it pairs with the drop of the one that left.
  *
+ * Who finds a count of one and gives that one up needs no atomic operation: it
+ * was the last, and nobody is left to look at the word.
+ *
  * Overflow. A count that reaches PINNED stays about there for ever: what it
  * counts leaks, and is never freed under a holder.
  */
@@ -35,16 +38,6 @@ static inline void reqctxi_ref_hold(uintptr_t *count)
     }
 }
 
-/* True when the caller was the last holder. */
-static inline bool reqctxi_ref_drop(uintptr_t *count)
-{
-    uintptr_t before = __atomic_fetch_sub(count, 1, __ATOMIC_ACQ_REL);
-    if (before >= REQCTXI_PINNED) {
-        reqctxi_ref_pin(count);
-    }
-    return before == 1;
-}
-
 /*
  * Whether the caller, a holder, is the only one. If so it stays so until the
  * caller itself gives a reference away: nobody else has one to copy.
@@ -52,6 +45,19 @@ static inline bool reqctxi_ref_drop(uintptr_t *count)
 static inline bool reqctxi_ref_is_one(const uintptr_t *count)
 {
     return __atomic_load_n(count, __ATOMIC_ACQUIRE) == 1;
+}
+
+/* True when the caller was the last holder; the count is of no use then. */
+static inline bool reqctxi_ref_drop(uintptr_t *count)
+{
+    if (reqctxi_ref_is_one(count)) {
+        return true;
+    }
+    uintptr_t before = __atomic_fetch_sub(count, 1, __ATOMIC_ACQ_REL);
+    if (before >= REQCTXI_PINNED) {
+        reqctxi_ref_pin(count);
+    }
+    return before == 1;
 }
 
 #endif
