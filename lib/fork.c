@@ -12,6 +12,8 @@
  * - The parent does not notice: the child leaves descriptors that both have
  *   as they are (cancel.c).
  * - Contexts that other threads read are free (stack.c).
+ * - What other threads had of their own (thread.h) nobody finds: a thread's
+ *   begins empty, also where a lost one had its.
  *
  * What cannot be: contexts and fibers that other threads had entered stay so
  * for ever, and what those threads held is not given back.

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-extern pthread_mutex_t reqctxi_key_lock;      /* stack.c */
+extern pthread_mutex_t reqctxi_key_lock;      /* thread.c */
 extern pthread_mutex_t reqctxi_watchers_lock; /* watch.c */
 extern pthread_mutex_t reqctxi_scopes_lock;   /* scope.h */
 

@@ -33,11 +33,30 @@ struct reqctx_node {
     enum reqctxi_colour colour;
 };
 
+/*
+ * A thread's own lists, linked through child[0].
+ *
+ * spare  nodes to take; spare_count of them. Closed, as it is at a thread's
+ *        start and after its end, it keeps none beyond a change.
+ * dead   nodes whose last holder has let go and whose end is still to come: a
+ *        loop over them ends a tree, however deep. Chains that go through
+ *        values are cut in entry.c.
+ */
+struct reqctxi_nodes {
+    struct reqctx_node *spare;
+    size_t spare_count;
+    struct reqctx_node *dead;
+    bool open;
+};
+
 /* Makes sure that count nodes can be taken now; false: out of memory. */
 bool reqctxi_node_reserve(size_t count);
 
 /* A reserved node of count 1; its other fields are to be filled in. */
 struct reqctx_node *reqctxi_node_take(void);
+
+/* The same in one, for who needs just one node; NULL: out of memory. */
+struct reqctx_node *reqctxi_node_new(void);
 
 /* Gives back a node that shows nothing: no entry, no children. */
 void reqctxi_node_give(struct reqctx_node *node);
@@ -47,10 +66,7 @@ void reqctxi_node_give(struct reqctx_node *node);
  */
 void reqctxi_node_settle(void);
 
-/*
- * Opens and closes the calling thread's spare list. Closed, as it is at a
- * thread's start and after its end, it keeps nothing.
- */
+/* Opens and closes the calling thread's spare list. */
 void reqctxi_node_open(void);
 void reqctxi_node_close(void);
 

@@ -1,9 +1,7 @@
 #include "lib/stack.h"
 
-#include <limits.h>
-#include <pthread.h>
-
 #include "lib/fork.h"
+#include "lib/thread.h"
 #include "lib/wait.h"
 #include "lib/watch.h"
 
@@ -27,45 +25,29 @@ enum { NUMBER_BLOCK = 4096 };
 
 static uint64_t next_block = 1; /* atomic */
 
-static _Thread_local struct {
-    struct reqctxi_stack own;
-    struct reqctxi_stack *on; /* a fiber's, or NULL: own */
-    uint64_t next_number;
-    uint64_t end_number;
-    bool registered;
-} thread;
-
-/* The key whose destructor ends a thread's context. */
-static pthread_key_t key; /* guarded by reqctxi_key_lock until key_made */
-static bool key_made;     /* guarded by reqctxi_key_lock; never unmade */
-
 struct reqctxi_stack *reqctxi_stack_here(void)
 {
     REQCTXI_OPAQUE_BODY;
-    return thread.on != NULL ? thread.on : &thread.own;
-}
-
-static void work_on(struct reqctxi_stack *stack)
-{
-    thread.on = stack != &thread.own ? stack : NULL;
+    return reqctxi_thread()->on;
 }
 
 reqctx_frame *reqctxi_frame_current(void)
 {
-    struct reqctxi_stack *stack = reqctxi_stack_here();
-    return stack->current != NULL ? stack->current : &stack->base;
+    REQCTXI_OPAQUE_BODY;
+    return reqctxi_thread()->frame;
 }
 
 uint64_t reqctxi_frame_number(reqctx_frame *frame)
 {
     if (frame->number == 0) {
-        if (thread.next_number == thread.end_number) {
+        struct reqctxi_thread *thread = reqctxi_thread();
+        if (thread->next_number == thread->end_number) {
             /* Relaxed: a number orders nothing. */
-            thread.next_number =
+            thread->next_number =
                 __atomic_fetch_add(&next_block, NUMBER_BLOCK, __ATOMIC_RELAXED);
-            thread.end_number = thread.next_number + NUMBER_BLOCK;
+            thread->end_number = thread->next_number + NUMBER_BLOCK;
         }
-        frame->number = thread.next_number++;
+        frame->number = thread->next_number++;
     }
     return frame->number;
 }
@@ -100,10 +82,12 @@ static reqctx *context_of(reqctx_frame *frame)
 
 reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
 {
+    REQCTXI_OPAQUE_BODY;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    struct reqctxi_stack *stack = thread->on;
     /* If the system has no key this thread's end will not exit frame for a
      * program that forgot to; entering must not fail for that. */
-    reqctxi_thread_register();
-    struct reqctxi_stack *stack = reqctxi_stack_here();
+    reqctxi_thread_is_registered(thread);
     if (seize(&frame->state, (uintptr_t)stack) != IDLE) {
         return REQCTX_ENTERED;
     }
@@ -112,6 +96,8 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
     }
     frame->outer = stack->current;
     stack->current = frame;
+    reqctxi_thread_renew(thread, frame);
+    reqctxi_thread_go_on(thread);
     reqctxi_watch_tell();
     return REQCTX_OK;
 }
@@ -157,10 +143,16 @@ reqctx_status reqctxi_frame_here(const reqctx_frame *frame)
 /* Leaves the current frame; its last drop may call hooks. */
 static void leave_current(void)
 {
-    struct reqctxi_stack *stack = reqctxi_stack_here();
+    struct reqctxi_thread *thread = reqctxi_thread();
+    struct reqctxi_stack *stack = thread->on;
     reqctx_frame *frame = stack->current;
     stack->current = frame->outer;
     frame->outer = NULL;
+    if (frame == stack->stale) {
+        stack->stale = stack->current;
+        reqctxi_thread_renew(thread, reqctxi_stack_current(stack));
+    }
+    reqctxi_thread_go_on(thread);
     bool is_context = frame->kind == REQCTXI_FRAME_CONTEXT;
     release(&frame->state);
     if (is_context) {
@@ -171,6 +163,7 @@ static void leave_current(void)
 
 reqctx_status reqctxi_stack_unwind(void)
 {
+    REQCTXI_OPAQUE_BODY;
     reqctx_status status = REQCTX_OK;
     while (reqctxi_stack_here()->current != NULL) {
         leave_current();
@@ -181,6 +174,7 @@ reqctx_status reqctxi_stack_unwind(void)
 
 reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
 {
+    REQCTXI_OPAQUE_BODY;
     reqctx_status status = REQCTX_OK;
     while (!is_on(reqctxi_stack_here(), frame)) {
         reqctxi_stack_leave(reqctxi_stack_here());
@@ -195,7 +189,10 @@ reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
 
 reqctx_status reqctxi_frame_leave(reqctx_frame *frame)
 {
-    reqctx_status status = reqctxi_frame_unwind_to(frame);
+    REQCTXI_OPAQUE_BODY;
+    reqctx_status status = reqctxi_frame_current() != frame
+                               ? reqctxi_frame_unwind_to(frame)
+                               : REQCTX_OK;
     leave_current();
     return status;
 }
@@ -234,13 +231,17 @@ reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map)
 reqctx_status reqctxi_stack_enter(struct reqctxi_stack *stack)
 {
     REQCTXI_OPAQUE_BODY;
-    reqctxi_thread_register(); /* as for a frame */
-    struct reqctxi_stack *below = reqctxi_stack_here();
+    struct reqctxi_thread *thread = reqctxi_thread();
+    struct reqctxi_stack *below = thread->on;
+    reqctxi_thread_is_registered(thread); /* as for a frame */
     if (seize(&stack->state, (uintptr_t)below) != IDLE) {
         return REQCTX_ENTERED;
     }
     stack->below = below;
-    work_on(stack);
+    stack->stale = stack->current;
+    thread->on = stack;
+    reqctxi_thread_renew(thread, reqctxi_stack_current(stack));
+    reqctxi_thread_go_on(thread);
     reqctxi_watch_tell();
     return REQCTX_OK;
 }
@@ -248,7 +249,9 @@ reqctx_status reqctxi_stack_enter(struct reqctxi_stack *stack)
 void reqctxi_stack_leave(struct reqctxi_stack *stack)
 {
     REQCTXI_OPAQUE_BODY;
-    work_on(stack->below);
+    struct reqctxi_thread *thread = reqctxi_thread();
+    thread->on = stack->below;
+    reqctxi_thread_go_on(thread);
     stack->below = NULL;
     release(&stack->state);
     reqctxi_watch_tell();
@@ -265,70 +268,4 @@ reqctx_status reqctxi_stack_find(const struct reqctxi_stack *stack)
     return __atomic_load_n(&stack->state, __ATOMIC_RELAXED) == IDLE
                ? REQCTX_NOT_ENTERED
                : REQCTX_ENTERED;
-}
-
-/* Drops what the thread's base holds; its tokens are of no context then. */
-static void clear_base(void)
-{
-    reqctx_map map = thread.own.base.map;
-    thread.own.base = (reqctx_frame){0};
-    thread.registered = false;
-    reqctxi_node_close();
-    reqctxi_map_drop(&map);
-    reqctxi_watch_tell();
-}
-
-/*
- * A value's drop, or another library's destructor that runs later, may set
- * again: that registers the thread anew, and the system calls this again, up
- * to PTHREAD_DESTRUCTOR_ITERATIONS times.
- */
-static void end_thread(void *unused)
-{
-    (void)unused;
-    while (thread.on != NULL) {
-        reqctxi_stack_leave(thread.on);
-    }
-    while (thread.own.current != NULL) {
-        leave_current();
-    }
-    clear_base();
-}
-
-reqctx_status reqctx_thread_clear(void)
-{
-    if (thread.on != NULL || thread.own.current != NULL) {
-        return REQCTX_ENTERED;
-    }
-    /* Again while values' drops set again, as at a thread's end. */
-    int turns = PTHREAD_DESTRUCTOR_ITERATIONS;
-    do {
-        clear_base();
-    } while (thread.registered && --turns > 0);
-    return REQCTX_OK;
-}
-
-static bool make_key(void)
-{
-    pthread_mutex_lock(&reqctxi_key_lock);
-    if (!key_made) {
-        key_made = pthread_key_create(&key, end_thread) == 0;
-    }
-    bool made = key_made;
-    pthread_mutex_unlock(&reqctxi_key_lock);
-    return made;
-}
-
-bool reqctxi_thread_register(void)
-{
-    REQCTXI_OPAQUE_BODY;
-    if (thread.registered) {
-        return true;
-    }
-    if (!make_key() || pthread_setspecific(key, &thread) != 0) {
-        return false;
-    }
-    thread.registered = true;
-    reqctxi_node_open();
-    return true;
 }

@@ -42,6 +42,8 @@ enum reqctxi_frame_kind {
 struct reqctxi_stack {
     reqctx_frame *current; /* NULL: base */
     reqctx_frame base;
+    reqctx_frame *stale; /* current when the fiber was last entered, or if
+                            that was left meanwhile, its outer; NULL: base */
     struct reqctxi_stack *below; /* a fiber's, while a thread is in it */
     uintptr_t state;             /* a fiber's */
 };
@@ -57,6 +59,11 @@ struct reqctxi_stack {
 #define REQCTXI_OPAQUE __attribute__((noinline))
 #define REQCTXI_OPAQUE_BODY __asm__ volatile("" ::: "memory")
 
+static inline reqctx_frame *reqctxi_stack_current(struct reqctxi_stack *stack)
+{
+    return stack->current != NULL ? stack->current : &stack->base;
+}
+
 /* The stack that the calling thread works on. */
 REQCTXI_OPAQUE struct reqctxi_stack *reqctxi_stack_here(void);
 
@@ -71,23 +78,17 @@ reqctx_status reqctxi_stack_find(const struct reqctxi_stack *stack);
 
 /* Leaves every frame of the calling thread's stack; REQCTX_LEFT_ENTERED if
  * there was one. */
-reqctx_status reqctxi_stack_unwind(void);
+REQCTXI_OPAQUE reqctx_status reqctxi_stack_unwind(void);
 
 /* The calling thread's current frame. */
-reqctx_frame *reqctxi_frame_current(void);
-
-/*
- * Makes sure that what the thread's base holds is dropped at the thread's
- * end, and opens its spare list. False: the system has no thread key.
- */
-REQCTXI_OPAQUE bool reqctxi_thread_register(void);
+REQCTXI_OPAQUE reqctx_frame *reqctxi_frame_current(void);
 
 /* A number for frame's tokens to know it by; never given twice. */
 uint64_t reqctxi_frame_number(reqctx_frame *frame);
 
 /* Makes frame current, tells the watchers. REQCTX_ENTERED: it is entered
  * already. */
-reqctx_status reqctxi_frame_enter(reqctx_frame *frame);
+REQCTXI_OPAQUE reqctx_status reqctxi_frame_enter(reqctx_frame *frame);
 
 /* Whether the calling thread is in frame, on whichever of its stacks:
  * REQCTX_OK, NOT_ENTERED or ENTERED. */
@@ -98,10 +99,10 @@ reqctx_status reqctxi_frame_here(const reqctx_frame *frame);
  * since, fibers too: REQCTX_LEFT_ENTERED if there was anything. Tells the
  * watchers, and may call values' hooks.
  */
-reqctx_status reqctxi_frame_leave(reqctx_frame *frame);
+REQCTXI_OPAQUE reqctx_status reqctxi_frame_leave(reqctx_frame *frame);
 
 /* The same for what was entered since only: frame is current then. */
-reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame);
+REQCTXI_OPAQUE reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame);
 
 /* The frame with this number that the calling thread is in, or NULL. */
 reqctx_frame *reqctxi_frame_numbered(uint64_t number);

@@ -6,7 +6,7 @@
  * would, and falls back on that node (map.h, patches). Values that fall out
  * are dropped last.
  */
-#include "lib/stack.h"
+#include "lib/thread.h"
 
 /* token->state. A zeroed token is inert. */
 enum {
@@ -23,14 +23,37 @@ static struct reqctxi_entry entry_of(const reqctx_token *token)
         .var = token->var, .value = token->old, .cell = token->cell};
 }
 
-reqctx_value reqctx_get(const reqctx_var *var)
+static reqctx_value fallback_of(const reqctx_var *var)
 {
-    const struct reqctxi_entry *entry =
-        reqctxi_map_find(&reqctxi_frame_current()->map, reqctxi_var_id(var));
-    if (entry != NULL) {
-        return entry->value;
-    }
     return var->fallback != NULL ? *var->fallback : (reqctx_value){0};
+}
+
+/* Looks var up in the map, and leaves the answer in its place. */
+__attribute__((noinline, cold)) static reqctx_value
+look_up(const reqctx_var *var)
+{
+    uint64_t id = reqctxi_var_id(var);
+    if (id == 0) {
+        return fallback_of(var); /* it has no place */
+    }
+    struct reqctxi_thread *thread = reqctxi_thread();
+    const struct reqctxi_entry *entry =
+        reqctxi_map_find(&thread->frame->map, id);
+    reqctx_value value = entry != NULL ? entry->value : fallback_of(var);
+    reqctxi_thread_show(thread, id, value);
+    return value;
+}
+
+/* Aligned: all of it lies in one line of the processor's cache. */
+__attribute__((aligned(64))) reqctx_value reqctx_get(const reqctx_var *var)
+{
+    const struct reqctxi_thread *thread = reqctxi_thread_self;
+    uint64_t id = reqctxi_var_id(var);
+    const struct reqctxi_place *place = reqctxi_thread_place(thread, id);
+    if (__builtin_expect(reqctxi_place_is_good(place, thread, id), 1)) {
+        return place->value;
+    }
+    return look_up(var);
 }
 
 reqctx_status reqctx_lookup_current(const reqctx_var *var,
@@ -60,12 +83,6 @@ static void fill(reqctx_token *out_token, reqctx_frame *frame, reqctx_var *var,
                        .spare = spare,
                        .context = reqctxi_frame_number(frame),
                        .state = was_missing ? MISSING : LIVE};
-}
-
-/* The node that a token keeps for its reset, or NULL: out of memory. */
-static struct reqctx_node *new_spare(void)
-{
-    return reqctxi_node_reserve(1) ? reqctxi_node_take() : NULL;
 }
 
 /*
@@ -98,12 +115,13 @@ reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
     if (!reqctxi_entry_make(var, value, &entry)) {
         return REQCTX_NOMEM;
     }
-    if (!reqctxi_thread_register() && reqctxi_stack_here()->current == NULL) {
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (!reqctxi_thread_is_registered(thread) && thread->on->current == NULL) {
         reqctxi_entry_drop(&entry);
         return REQCTX_SYSTEM;
     }
-    struct reqctx_node *spare = out_token != NULL ? new_spare() : NULL;
-    reqctx_frame *frame = reqctxi_frame_current();
+    struct reqctx_node *spare = out_token != NULL ? reqctxi_node_new() : NULL;
+    reqctx_frame *frame = thread->frame;
     struct reqctxi_entry old;
     if ((out_token != NULL && spare == NULL) || !put(frame, &entry, &old)) {
         if (spare != NULL) {
@@ -112,6 +130,7 @@ reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
         reqctxi_entry_drop(&entry);
         return REQCTX_NOMEM;
     }
+    reqctxi_thread_show(thread, reqctxi_var_id(var), entry.value);
     if (out_token != NULL) {
         fill(out_token, frame, var, &old, spare);
     } else {
@@ -145,9 +164,11 @@ static struct reqctxi_entry use(reqctx_token *token)
     return held;
 }
 
-/* Puts back what a live token of frame remembers. */
-static void restore(reqctx_frame *frame, reqctx_token *token)
+/* Puts back in the current frame, its own, what a live token remembers. */
+static void restore(reqctx_token *token)
 {
+    struct reqctxi_thread *thread = reqctxi_thread();
+    reqctx_frame *frame = thread->frame;
     bool was_missing = token->state == MISSING;
     struct reqctx_node *spare = token->spare;
     struct reqctxi_entry held = use(token);
@@ -162,6 +183,8 @@ static void restore(reqctx_frame *frame, reqctx_token *token)
         reqctxi_map_patch(&frame->map, key, was_missing ? &nothing : &held,
                           spare);
     }
+    reqctxi_thread_show(thread, key,
+                        was_missing ? fallback_of(held.var) : held.value);
     reqctxi_entry_drop(&gone);
     if (was_missing) {
         reqctxi_entry_drop(&held);
@@ -174,11 +197,10 @@ reqctx_status reqctx_reset(reqctx_token *token)
     if (status != REQCTX_OK) {
         return status;
     }
-    reqctx_frame *frame = reqctxi_frame_current();
-    if (frame->number != token->context) {
+    if (reqctxi_thread()->frame->number != token->context) {
         return REQCTX_OTHER_CONTEXT;
     }
-    restore(frame, token);
+    restore(token);
     return REQCTX_OK;
 }
 
@@ -229,5 +251,5 @@ void reqctx_with_end(reqctx_token *token)
         return;
     }
     reqctxi_frame_unwind_to(frame);
-    restore(frame, token);
+    restore(token);
 }

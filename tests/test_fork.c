@@ -267,6 +267,42 @@ static void what_others_had_entered_is_not_entered_by_new_threads(void **state)
     reqctx_drop(contexts.theirs);
 }
 
+static void *set_and_stand(void *unused)
+{
+    reqctx_token token;
+    must(ticket_set("theirs", NULL) == REQCTX_OK);
+    must(ticket_set("theirs, too", &token) == REQCTX_OK);
+    must(reqctx_reset(&token) == REQCTX_OK);
+    must(strcmp(ticket_get(), "theirs") == 0);
+    stand(NULL);
+    return unused;
+}
+
+/* Where the other thread had its cache, by chance. */
+static void *begin_with_nothing(void *unused)
+{
+    reqctx_token token;
+    must(strcmp(ticket_get(), "none") == 0);
+    must(ticket_set("ours", &token) == REQCTX_OK);
+    must(strcmp(ticket_get(), "ours") == 0);
+    must(reqctx_reset(&token) == REQCTX_OK);
+    must(strcmp(ticket_get(), "none") == 0);
+    return unused;
+}
+
+static void begin_a_thread_with_nothing(void *unused)
+{
+    thread_join(thread_start(begin_with_nothing, unused));
+}
+
+static void what_others_had_read_is_not_read_by_new_threads(void **state)
+{
+    (void)state;
+    pthread_t thread = other_start(set_and_stand, NULL);
+    child_do(begin_a_thread_with_nothing, NULL);
+    other_end(thread);
+}
+
 /* A context in which a reader was caught. */
 static void use_what_was_read(void *ctx)
 {
@@ -320,6 +356,7 @@ int main(void)
         FORK(what_the_child_cancels_does_not_end_in_the_parent),
         FORK(a_child_goes_on_in_the_context_that_it_was_in),
         FORK(what_others_had_entered_is_not_entered_by_new_threads),
+        FORK(what_others_had_read_is_not_read_by_new_threads),
         FORK(what_others_were_reading_is_free_in_the_child),
         FORK(a_child_may_have_children),
     };

@@ -31,9 +31,10 @@ typedef struct reqctx_frame {
     reqctx_map map;
     struct reqctx_frame *outer;
     uint64_t number;
+    uint64_t stay;
     uintptr_t state;
     uintptr_t kind;
-    uintptr_t reserved[4];
+    uintptr_t reserved[4 - sizeof(uint64_t) / sizeof(uintptr_t)];
 } reqctx_frame;
 
 /*

@@ -1,0 +1,130 @@
+/*
+ * What a thread has of its own, and the short way to it. May use stack.h and
+ * node.h; used by what is called often; knows nothing of variables.
+ *
+ * It lies behind one pointer, which is found without a call, also in a shared
+ * library: initial-exec. The price is that all thread-locals of the library
+ * lie in the room that a thread gets when it starts, which is scarce where
+ * the library comes later, by dlopen: glibc keeps 1,664 bytes for all that
+ * come so. Hence the small table below.
+ *
+ * THE CACHE. Reading a variable must cost what a thread-local costs. So what
+ * was read last lies in a small table, in the place that the variable's id
+ * says, and with it for whom it is good:
+ *
+ *     good(place, id) = place.id == id && place.stay == the thread's stay
+ *
+ * A *stay* is a number for the time in which one frame is current, undisturbed
+ * but for the frames that are entered and left meanwhile; it is given by this
+ * thread, and never twice. The invariant:
+ *
+ *     a good place shows what the current frame's map shows, or else the
+ *     variable's default
+ *
+ * It holds because a map changes only while its frame is current, by set and
+ * reset, which write the place too, before any hook runs; because entering a
+ * frame begins a new stay; and because a frame below cannot change meanwhile,
+ * so that its places are good again when one is back. This fails for the
+ * frames of a fiber that has left the thread: it may have gone on elsewhere,
+ * and changed. So a fiber's frame begins a new stay when the fiber is entered,
+ * and each frame below it when one comes back to it (stack.h, stale).
+ *
+ * All of this is read and written by its own thread alone.
+ */
+#ifndef REQCTXI_THREAD_H
+#define REQCTXI_THREAD_H
+
+#include "lib/stack.h"
+
+enum { REQCTXI_PLACES = 16 };
+
+struct reqctxi_place {
+    uint64_t stay; /* 0: nobody's */
+    uint64_t id;   /* never 0 where stay is not */
+    reqctx_value value;
+};
+
+struct reqctxi_thread {
+    uint64_t stay; /* frame's */
+    struct reqctxi_place places[REQCTXI_PLACES];
+    reqctx_frame *frame; /* the current one */
+    uint64_t last_stay;
+    bool registered;
+    struct reqctxi_nodes nodes;
+    struct reqctxi_stack own;
+    struct reqctxi_stack *on; /* own, or that of the innermost fiber */
+    uint64_t next_number;
+    uint64_t end_number;
+};
+
+_Static_assert(sizeof(struct reqctxi_thread) <= 800, "dlopen has little room");
+
+/*
+ * The calling thread's, or nobody's, whose cache has nothing in it, so that
+ * who only looks there needs not ask which.
+ */
+extern _Thread_local __attribute__((
+    tls_model("initial-exec"))) struct reqctxi_thread *reqctxi_thread_self;
+extern const struct reqctxi_thread reqctxi_thread_nobody;
+
+/* Makes the calling thread's. */
+struct reqctxi_thread *reqctxi_thread_make(void);
+
+/* The calling thread's; not to be kept over a call of user code (stack.h). */
+static inline struct reqctxi_thread *reqctxi_thread(void)
+{
+    struct reqctxi_thread *thread = reqctxi_thread_self;
+    return __builtin_expect(thread != &reqctxi_thread_nobody, 1)
+               ? thread
+               : reqctxi_thread_make();
+}
+
+/* The place of the variable with this id, and whether it is good now. */
+static inline const struct reqctxi_place *
+reqctxi_thread_place(const struct reqctxi_thread *thread, uint64_t id)
+{
+    return &thread->places[id % REQCTXI_PLACES];
+}
+
+static inline bool reqctxi_place_is_good(const struct reqctxi_place *place,
+                                         const struct reqctxi_thread *thread,
+                                         uint64_t id)
+{
+    return place->stay == thread->stay && place->id == id;
+}
+
+/* The variable with this id, not 0, shows value in the current frame now. */
+static inline void reqctxi_thread_show(struct reqctxi_thread *thread,
+                                       uint64_t id, reqctx_value value)
+{
+    thread->places[id % REQCTXI_PLACES] =
+        (struct reqctxi_place){.stay = thread->stay, .id = id, .value = value};
+}
+
+/* Begins a new stay in frame. */
+static inline void reqctxi_thread_renew(struct reqctxi_thread *thread,
+                                        reqctx_frame *frame)
+{
+    frame->stay = ++thread->last_stay;
+}
+
+/* Goes on in the current frame of the current stack, in that frame's stay. */
+static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread)
+{
+    thread->frame = reqctxi_stack_current(thread->on);
+    thread->stay = thread->frame->stay;
+}
+
+/*
+ * Makes sure that what the thread's base holds is dropped at the thread's
+ * end, and opens its spare list. False: the system has no thread key.
+ */
+bool reqctxi_thread_register(struct reqctxi_thread *thread);
+
+static inline bool reqctxi_thread_is_registered(struct reqctxi_thread *thread)
+{
+    return __builtin_expect(thread->registered, 1) ||
+           reqctxi_thread_register(thread);
+}
+
+#endif
