@@ -6,7 +6,7 @@
  */
 #include <reqctx/capture.h>
 
-#include "lib/stack.h"
+#include "lib/thread.h"
 
 /* A capture that takes map. */
 static reqctx_capture of_map(reqctx_map map)
@@ -17,7 +17,7 @@ static reqctx_capture of_map(reqctx_map map)
 
 void reqctx_capture_take(reqctx_capture *out_capture)
 {
-    *out_capture = of_map(reqctxi_map_hold(&reqctxi_frame_current()->map));
+    *out_capture = of_map(reqctxi_map_snapshot(&reqctxi_thread()->frame->map));
 }
 
 reqctx_status reqctx_capture_take_from(reqctx *ctx, reqctx_capture *out_capture)
@@ -45,7 +45,9 @@ reqctx_status reqctx_capture_leave(reqctx_capture *capture)
     if (capture == NULL) {
         return REQCTX_INVALID;
     }
-    reqctx_status status = reqctxi_frame_here(&capture->frame);
+    reqctx_status status = reqctxi_thread()->frame == &capture->frame
+                               ? REQCTX_OK
+                               : reqctxi_frame_here(&capture->frame);
     return status == REQCTX_OK ? reqctxi_frame_leave(&capture->frame) : status;
 }
 
@@ -57,9 +59,10 @@ reqctx_status reqctx_capture_drop(reqctx_capture *capture)
     if (reqctxi_frame_here(&capture->frame) != REQCTX_NOT_ENTERED) {
         return REQCTX_ENTERED;
     }
-    reqctx_map map = capture->frame.map;
-    *capture = (reqctx_capture)REQCTX_ZERO;
-    reqctxi_map_drop(&map);
+    struct reqctx_node *root = capture->frame.map.root;
+    capture->frame.map = (reqctx_map){0};
+    capture->frame.number = 0; /* its tokens are of no context now */
+    reqctxi_node_drop(root);
     return REQCTX_OK;
 }
 
@@ -127,10 +130,10 @@ reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
     if (closure == NULL) {
         return REQCTX_NOMEM;
     }
-    *closure =
-        (reqctx_closure){.map = reqctxi_map_hold(&reqctxi_frame_current()->map),
-                         .function = function,
-                         .arg = arg};
+    *closure = (reqctx_closure){
+        .map = reqctxi_map_snapshot(&reqctxi_frame_current()->map),
+        .function = function,
+        .arg = arg};
     *out_closure = closure;
     return REQCTX_OK;
 }

@@ -8,12 +8,54 @@
 #include <reqctx/context.h>
 
 #include "lib/ref.h"
-#include "lib/stack.h"
+#include "lib/thread.h"
+
+/*
+ * Contexts that ended wait in a list of the thread that dropped them last,
+ * linked through frame.outer, to be made again without malloc: most live as
+ * long as one task. The list is kept as the nodes' is: while the thread is
+ * registered, and up to a bound.
+ */
+enum { SPARE_MAX = 8 };
+
+void reqctxi_contexts_close(struct reqctxi_thread *thread)
+{
+    while (thread->spare_contexts != NULL) {
+        reqctx_frame *frame = thread->spare_contexts;
+        thread->spare_contexts = frame->outer;
+        reqctx_free(reqctxi_context_of(frame));
+    }
+    thread->spare_context_count = 0;
+}
+
+static void give(reqctx *ctx)
+{
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (!thread->registered || thread->spare_context_count >= SPARE_MAX) {
+        reqctx_free(ctx);
+        return;
+    }
+    ctx->frame.outer = thread->spare_contexts;
+    thread->spare_contexts = &ctx->frame;
+    thread->spare_context_count++;
+}
+
+static reqctx *take_spare(void)
+{
+    struct reqctxi_thread *thread = reqctxi_thread();
+    reqctx_frame *frame = thread->spare_contexts;
+    if (frame == NULL) {
+        return reqctx_alloc(sizeof(reqctx));
+    }
+    thread->spare_contexts = frame->outer;
+    thread->spare_context_count--;
+    return reqctxi_context_of(frame);
+}
 
 /* A context that takes map. */
 static reqctx_status new_context(reqctx_map map, reqctx **out_ctx)
 {
-    reqctx *ctx = reqctx_alloc(sizeof(*ctx));
+    reqctx *ctx = take_spare();
     if (ctx == NULL) {
         reqctxi_map_drop(&map);
         return REQCTX_NOMEM;
@@ -37,7 +79,7 @@ reqctx_status reqctx_copy_current(reqctx **out_ctx)
     if (out_ctx == NULL) {
         return REQCTX_INVALID;
     }
-    return new_context(reqctxi_map_hold(&reqctxi_frame_current()->map),
+    return new_context(reqctxi_map_snapshot(&reqctxi_thread()->frame->map),
                        out_ctx);
 }
 
@@ -64,9 +106,9 @@ reqctx *reqctx_hold(reqctx *ctx)
 void reqctx_drop(reqctx *ctx)
 {
     if (ctx != NULL && reqctxi_ref_drop(&ctx->count)) {
-        reqctx_map map = ctx->frame.map;
-        reqctx_free(ctx);
-        reqctxi_map_drop(&map);
+        struct reqctx_node *root = ctx->frame.map.root;
+        give(ctx);
+        reqctxi_node_drop(root);
     }
 }
 
@@ -80,13 +122,11 @@ reqctx_status reqctx_exit(reqctx *ctx)
     if (ctx == NULL) {
         return REQCTX_INVALID;
     }
-    reqctx_status status = reqctxi_frame_here(&ctx->frame);
-    if (status != REQCTX_OK) {
-        return status;
+    if (reqctxi_thread()->frame == &ctx->frame) {
+        return reqctxi_frame_leave(&ctx->frame);
     }
-    return reqctxi_frame_current() == &ctx->frame
-               ? reqctxi_frame_leave(&ctx->frame)
-               : REQCTX_NOT_CURRENT;
+    reqctx_status status = reqctxi_frame_here(&ctx->frame);
+    return status == REQCTX_OK ? REQCTX_NOT_CURRENT : status;
 }
 
 /* Leaves ctx, if it is still entered here, and what is above it. */
@@ -256,7 +296,7 @@ reqctx_status reqctx_each_current(bool (*visit)(const reqctx_var *var,
     if (visit == NULL) {
         return REQCTX_INVALID;
     }
-    visit_all(reqctxi_map_hold(&reqctxi_frame_current()->map), visit, arg);
+    visit_all(reqctxi_map_snapshot(&reqctxi_frame_current()->map), visit, arg);
     return REQCTX_OK;
 }
 

@@ -10,12 +10,6 @@ struct reqctxi_cell {
     max_align_t copy[];
 };
 
-static bool is_hooked(const reqctx_type *type)
-{
-    return type->copied_size != NULL || type->hold != NULL ||
-           type->drop != NULL;
-}
-
 static struct reqctxi_cell *new_cell(const reqctx_type *type,
                                      reqctx_value value)
 {
@@ -72,11 +66,11 @@ static void drop_cell(struct reqctxi_cell *cell)
     cells.burying = false;
 }
 
-bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
-                        struct reqctxi_entry *out_entry)
+bool reqctxi_entry_make_counted(reqctx_var *var, reqctx_value value,
+                                struct reqctxi_entry *out_entry)
 {
     struct reqctxi_cell *cell = NULL;
-    if (is_hooked(var->type)) {
+    if (reqctxi_type_is_hooked(var->type)) {
         cell = new_cell(var->type, value);
         if (cell == NULL) {
             return false;
@@ -88,7 +82,7 @@ bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
     return true;
 }
 
-void reqctxi_entry_hold(const struct reqctxi_entry *entry)
+void reqctxi_entry_hold_counted(const struct reqctxi_entry *entry)
 {
     reqctx_var_hold(entry->var);
     if (entry->cell != NULL) {
@@ -96,7 +90,7 @@ void reqctxi_entry_hold(const struct reqctxi_entry *entry)
     }
 }
 
-void reqctxi_entry_drop(struct reqctxi_entry *entry)
+void reqctxi_entry_drop_counted(struct reqctxi_entry *entry)
 {
     struct reqctxi_entry gone = *entry;
     *entry = (struct reqctxi_entry){0};

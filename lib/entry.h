@@ -27,16 +27,69 @@ struct reqctxi_entry {
  * Makes an entry of var with value: copies and holds as var's type says, and
  * holds var. False: out of memory, nothing happened. May call hooks.
  */
-bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
-                        struct reqctxi_entry *out_entry);
+bool reqctxi_entry_make_counted(reqctx_var *var, reqctx_value value,
+                                struct reqctxi_entry *out_entry);
 
-void reqctxi_entry_hold(const struct reqctxi_entry *entry);
+static inline bool reqctxi_type_is_hooked(const reqctx_type *type)
+{
+    return type->copied_size != NULL || type->hold != NULL ||
+           type->drop != NULL;
+}
+
+static inline bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
+                                      struct reqctxi_entry *out_entry)
+{
+    if (var->flags != 0 || reqctxi_type_is_hooked(var->type)) {
+        return reqctxi_entry_make_counted(var, value, out_entry);
+    }
+    *out_entry = (struct reqctxi_entry){.var = var, .value = value};
+    return true;
+}
 
 /*
- * Lets go and leaves an entry of nothing, which is let pass. May call the
- * value's drop: to be called when everything else is in order.
+ * Gives entry another value of the same variable, and moves out what it was.
+ * Word by word: a struct copied as a whole is read in pieces larger than
+ * those that were written just before, for which the processor must wait.
  */
-void reqctxi_entry_drop(struct reqctxi_entry *entry);
+static inline void reqctxi_entry_exchange(struct reqctxi_entry *entry,
+                                          reqctx_value value,
+                                          struct reqctxi_cell *cell,
+                                          struct reqctxi_entry *out_old)
+{
+    out_old->var = entry->var;
+    out_old->value = entry->value;
+    out_old->cell = entry->cell;
+    entry->value = value;
+    entry->cell = cell;
+}
+
+/* Whether holding and dropping entry is nothing: no cell, no dynamic var. */
+static inline bool reqctxi_entry_is_plain(const struct reqctxi_entry *entry)
+{
+    return entry->cell == NULL &&
+           (entry->var == NULL || entry->var->flags == 0);
+}
+
+void reqctxi_entry_hold_counted(const struct reqctxi_entry *entry);
+void reqctxi_entry_drop_counted(struct reqctxi_entry *entry);
+
+static inline void reqctxi_entry_hold(const struct reqctxi_entry *entry)
+{
+    if (!reqctxi_entry_is_plain(entry)) {
+        reqctxi_entry_hold_counted(entry);
+    }
+}
+
+/*
+ * Lets go; entry is of no use then. An entry of nothing is let pass. May call
+ * the value's drop: to be called when everything else is in order.
+ */
+static inline void reqctxi_entry_drop(struct reqctxi_entry *entry)
+{
+    if (!reqctxi_entry_is_plain(entry)) {
+        reqctxi_entry_drop_counted(entry);
+    }
+}
 
 /* var's default, held like an entry; false if it has none. */
 bool reqctxi_var_default(const reqctx_var *var,

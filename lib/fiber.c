@@ -19,7 +19,7 @@ reqctx_status reqctx_fiber_new(reqctx_fiber **out_fiber)
         return REQCTX_NOMEM;
     }
     *fiber = (reqctx_fiber){
-        .stack.base.map = reqctxi_map_hold(&reqctxi_frame_current()->map)};
+        .stack.base.map = reqctxi_map_snapshot(&reqctxi_frame_current()->map)};
     *out_fiber = fiber;
     return REQCTX_OK;
 }

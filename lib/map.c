@@ -1,5 +1,11 @@
 #include "lib/map.h"
 
+#include "lib/ref.h"
+#include "lib/thread.h"
+
+/* As many as a map may have by choice, and not for want of memory. */
+enum { PATCHES = 4 };
+
 static bool is_patch(const struct reqctx_node *node)
 {
     return node != NULL && node->colour == REQCTXI_PATCH;
@@ -11,6 +17,14 @@ reqctx_map reqctxi_map_hold(const reqctx_map *map)
     return *map;
 }
 
+reqctx_map reqctxi_map_snapshot(const reqctx_map *map)
+{
+    if (map->root != NULL) {
+        reqctxi_ref_hold_alone(&map->root->count);
+    }
+    return *map;
+}
+
 void reqctxi_map_drop(reqctx_map *map)
 {
     struct reqctx_node *root = map->root;
@@ -18,18 +32,15 @@ void reqctxi_map_drop(reqctx_map *map)
     reqctxi_node_drop(root);
 }
 
-/* The outermost patch for key before end, or NULL. */
-static struct reqctx_node *
-patch_for(struct reqctx_node *root, const struct reqctx_node *end, uint64_t key)
+/* What shows key in root, be it nothing; or NULL. */
+static struct reqctx_node *find(struct reqctx_node *root, uint64_t key)
 {
-    struct reqctx_node *node = root;
-    while (is_patch(node) && node != end) {
-        if (node->key == key) {
-            return node;
+    for (; is_patch(root); root = root->child[0]) {
+        if (root->key == key) {
+            return root;
         }
-        node = node->child[0];
     }
-    return NULL;
+    return reqctxi_tree_find(root, key);
 }
 
 static struct reqctx_node *tree_of(struct reqctx_node *root)
@@ -40,17 +51,17 @@ static struct reqctx_node *tree_of(struct reqctx_node *root)
     return root;
 }
 
+static const struct reqctxi_entry *find_entry(struct reqctx_node *root,
+                                              uint64_t key)
+{
+    struct reqctx_node *node = find(root, key);
+    return node != NULL && node->entry.var != NULL ? &node->entry : NULL;
+}
+
 const struct reqctxi_entry *reqctxi_map_find(const reqctx_map *map,
                                              uint64_t key)
 {
-    struct reqctx_node *node = map->root;
-    if (is_patch(node)) {
-        struct reqctx_node *patch = patch_for(node, NULL, key);
-        node = patch != NULL ? patch : reqctxi_tree_find(tree_of(node), key);
-    } else {
-        node = reqctxi_tree_find(node, key);
-    }
-    return node != NULL && node->entry.var != NULL ? &node->entry : NULL;
+    return find_entry(map->root, key);
 }
 
 /* The lowest key above key in the patches and the tree, or 0. */
@@ -107,7 +118,7 @@ static bool apply(reqctx_map *map, struct reqctx_node *patch)
 static struct reqctx_node *next_patch(const reqctx_map *map,
                                       struct reqctx_node *at)
 {
-    while (is_patch(at) && patch_for(map->root, at, at->key) != NULL) {
+    while (is_patch(at) && find(map->root, at->key) != at) {
         at = at->child[0];
     }
     return is_patch(at) ? at : NULL;
@@ -208,19 +219,160 @@ bool reqctxi_map_remove(reqctx_map *map, uint64_t key,
     return true;
 }
 
+static bool is_owed(const struct reqctx_node *root)
+{
+    return is_patch(root) && root->is_owed;
+}
+
+/* Hidden is what key shows now, or NULL. */
+static void add_patch(reqctx_map *map, uint64_t key,
+                      const struct reqctxi_entry *hidden,
+                      const struct reqctxi_entry *entry, bool owed,
+                      struct reqctx_node *node)
+{
+    bool was_there = hidden != NULL;
+    bool is_there = entry->var != NULL;
+    *node = (struct reqctx_node){.count = 1,
+                                 .key = key,
+                                 .entry = *entry,
+                                 .child = {map->root, NULL},
+                                 .colour = REQCTXI_PATCH,
+                                 .is_owed = owed || is_owed(map->root)};
+    map->root = node;
+    map->count = map->count - was_there + is_there;
+}
+
 void reqctxi_map_patch(reqctx_map *map, uint64_t key,
                        const struct reqctxi_entry *entry,
                        struct reqctx_node *spare)
 {
-    bool was_there = reqctxi_map_find(map, key) != NULL;
+    add_patch(map, key, find_entry(map->root, key), entry, true, spare);
+}
+
+static size_t count_patches(const struct reqctx_node *root)
+{
+    size_t count = 0;
+    for (; is_patch(root); root = root->child[0]) {
+        count++;
+    }
+    return count;
+}
+
+/*
+ * Whether a patch may be added by choice. What it hides stays in the tree
+ * below, so that must be nothing that is waiting for its drop.
+ */
+static bool is_patchable(const reqctx_map *map,
+                         const struct reqctxi_entry *hidden)
+{
+    return !is_owed(map->root) && count_patches(map->root) < PATCHES &&
+           (hidden != NULL ? reqctxi_entry_is_plain(hidden)
+                           : map->count < REQCTXI_TREE_MAX);
+}
+
+struct reqctxi_entry *reqctxi_map_find_alone(const reqctx_map *map,
+                                             uint64_t key)
+{
+    struct reqctx_node *node = map->root;
+    if (is_owed(node)) {
+        return NULL;
+    }
+    while (node != NULL && reqctxi_ref_is_one(&node->count)) {
+        if (node->key == key) {
+            return &node->entry;
+        }
+        node = node->child[key > node->key && !is_patch(node)];
+    }
+    return NULL;
+}
+
+bool reqctxi_map_set_anew(reqctx_map *map, uint64_t key,
+                          const struct reqctxi_entry *entry,
+                          struct reqctxi_entry *out_displaced)
+{
+    const struct reqctxi_entry *hidden = find_entry(map->root, key);
+    if (!is_patchable(map, hidden)) {
+        return reqctxi_map_put(map, entry, out_displaced);
+    }
+    /* Two at once: who puts one captured context in another's place has a
+     * node for the new one in store before the old one gives its back. */
+    struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
+    if (nodes->spare == NULL && !reqctxi_node_reserve(2)) {
+        return false;
+    }
+    *out_displaced = hidden != NULL ? *hidden : (struct reqctxi_entry){0};
+    add_patch(map, key, hidden, entry, false, reqctxi_nodes_take(nodes));
+    reqctxi_node_settle();
+    return true;
+}
+
+/* Whether the outermost patch is one for key, and hides just this. */
+static bool is_hidden(const reqctx_map *map, uint64_t key,
+                      const struct reqctxi_entry *entry)
+{
+    if (!reqctxi_map_is_patched(map, key)) {
+        return false;
+    }
+    const struct reqctxi_entry *hidden = find_entry(map->root->child[0], key);
+    return hidden == NULL ? entry->var == NULL
+                          : entry->var != NULL && hidden->cell == entry->cell &&
+                                hidden->value.bits == entry->value.bits;
+}
+
+/* Takes the outermost patch away. No hook is called: out_lifted holds all. */
+static void lift(reqctx_map *map, struct reqctxi_entry *out_lifted)
+{
+    struct reqctx_node *patch = map->root;
+    map->root = patch->child[0];
+    *out_lifted = patch->entry;
+    if (reqctxi_ref_is_one(&patch->count)) {
+        reqctxi_node_give(patch);
+        return;
+    }
+    reqctxi_node_hold(map->root);
+    reqctxi_entry_hold(out_lifted);
+    reqctxi_node_drop(patch);
+}
+
+/* Puts back entry, which is there, in place or by a patch of choice. */
+static bool put_back(reqctx_map *map, uint64_t key,
+                     const struct reqctxi_entry *entry,
+                     struct reqctx_node *spare,
+                     struct reqctxi_entry *out_displaced)
+{
+    struct reqctxi_entry *alone = reqctxi_map_find_alone(map, key);
+    if (alone != NULL) {
+        reqctxi_entry_exchange(alone, entry->value, entry->cell, out_displaced);
+        reqctxi_node_give(spare);
+        return true;
+    }
+    const struct reqctxi_entry *hidden = find_entry(map->root, key);
+    if (is_patchable(map, hidden)) {
+        add_patch(map, key, hidden, entry, false, spare);
+        return true;
+    }
+    return false;
+}
+
+void reqctxi_map_restore(reqctx_map *map, uint64_t key,
+                         struct reqctxi_entry *entry, struct reqctx_node *spare,
+                         struct reqctxi_entry *out_displaced)
+{
+    *out_displaced = (struct reqctxi_entry){0};
     bool is_there = entry->var != NULL;
-    *spare = (struct reqctx_node){.count = 1,
-                                  .key = key,
-                                  .entry = *entry,
-                                  .child = {map->root, NULL},
-                                  .colour = REQCTXI_PATCH};
-    map->root = spare;
-    map->count = map->count - was_there + is_there;
+    if (!is_owed(map->root) && is_hidden(map, key, entry)) {
+        lift(map, out_displaced);
+        map->count -= !is_there;
+        reqctxi_entry_drop(entry); /* not the last: it is shown */
+        reqctxi_node_give(spare);
+    } else if (is_there && put_back(map, key, entry, spare, out_displaced)) {
+        return;
+    } else if (is_there ? reqctxi_map_put(map, entry, out_displaced)
+                        : reqctxi_map_remove(map, key, out_displaced)) {
+        reqctxi_node_give(spare);
+    } else {
+        reqctxi_map_patch(map, key, entry, spare);
+    }
 }
 
 bool reqctxi_map_equal(const reqctx_map *left, const reqctx_map *right)

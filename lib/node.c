@@ -5,19 +5,6 @@
 
 enum { SPARE_MAX = 64 }; /* nodes that an open list keeps */
 
-static struct reqctx_node *pop(struct reqctx_node **list)
-{
-    struct reqctx_node *node = *list;
-    *list = node->child[0];
-    return node;
-}
-
-static void push(struct reqctx_node **list, struct reqctx_node *node)
-{
-    node->child[0] = *list;
-    *list = node;
-}
-
 bool reqctxi_node_reserve(size_t count)
 {
     struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
@@ -27,7 +14,7 @@ bool reqctxi_node_reserve(size_t count)
             reqctxi_node_settle();
             return false;
         }
-        push(&nodes->spare, node);
+        reqctxi_node_push(&nodes->spare, node);
         nodes->spare_count++;
     }
     return true;
@@ -35,18 +22,7 @@ bool reqctxi_node_reserve(size_t count)
 
 struct reqctx_node *reqctxi_node_take(void)
 {
-    struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
-    struct reqctx_node *node = pop(&nodes->spare);
-    nodes->spare_count--;
-    node->count = 1;
-    return node;
-}
-
-struct reqctx_node *reqctxi_node_new(void)
-{
-    const struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
-    return nodes->spare != NULL || reqctxi_node_reserve(1) ? reqctxi_node_take()
-                                                           : NULL;
+    return reqctxi_nodes_take(&reqctxi_thread()->nodes);
 }
 
 void reqctxi_node_give(struct reqctx_node *node)
@@ -56,7 +32,7 @@ void reqctxi_node_give(struct reqctx_node *node)
         reqctx_free(node);
         return;
     }
-    push(&nodes->spare, node);
+    reqctxi_node_push(&nodes->spare, node);
     nodes->spare_count++;
 }
 
@@ -66,7 +42,7 @@ void reqctxi_node_settle(void)
     size_t keep = nodes->open ? SPARE_MAX : 0;
     while (nodes->spare_count > keep) {
         nodes->spare_count--;
-        reqctx_free(pop(&nodes->spare));
+        reqctx_free(reqctxi_node_pop(&nodes->spare));
     }
 }
 
@@ -93,7 +69,7 @@ struct reqctx_node *reqctxi_node_hold(struct reqctx_node *node)
 static void bury(struct reqctxi_nodes *nodes, struct reqctx_node *node)
 {
     struct reqctx_node *low = node->child[0];
-    push(&nodes->dead, node);
+    reqctxi_node_push(&nodes->dead, node);
     node->key = (uint64_t)(uintptr_t)low;
 }
 
@@ -111,7 +87,7 @@ REQCTXI_OPAQUE static void end_tree(struct reqctx_node *root)
     struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
     bury(nodes, root);
     while (nodes->dead != NULL) {
-        struct reqctx_node *dead = pop(&nodes->dead);
+        struct reqctx_node *dead = reqctxi_node_pop(&nodes->dead);
         struct reqctxi_entry entry = dead->entry;
         let_go(nodes, (struct reqctx_node *)(uintptr_t)dead->key);
         let_go(nodes, dead->child[1]);

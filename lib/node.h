@@ -31,6 +31,7 @@ struct reqctx_node {
     struct reqctxi_entry entry;
     struct reqctx_node *child[2]; /* lower keys, higher keys */
     enum reqctxi_colour colour;
+    bool is_owed; /* a patch, or one below it, for want of memory: map.h */
 };
 
 /*
@@ -49,14 +50,42 @@ struct reqctxi_nodes {
     bool open;
 };
 
+static inline void reqctxi_node_push(struct reqctx_node **list,
+                                     struct reqctx_node *node)
+{
+    node->child[0] = *list;
+    *list = node;
+}
+
+static inline struct reqctx_node *reqctxi_node_pop(struct reqctx_node **list)
+{
+    struct reqctx_node *node = *list;
+    *list = node->child[0];
+    return node;
+}
+
+static inline struct reqctx_node *
+reqctxi_nodes_take(struct reqctxi_nodes *nodes)
+{
+    struct reqctx_node *node = reqctxi_node_pop(&nodes->spare);
+    nodes->spare_count--;
+    node->count = 1;
+    return node;
+}
+
 /* Makes sure that count nodes can be taken now; false: out of memory. */
 bool reqctxi_node_reserve(size_t count);
 
 /* A reserved node of count 1; its other fields are to be filled in. */
 struct reqctx_node *reqctxi_node_take(void);
 
-/* The same in one, for who needs just one node; NULL: out of memory. */
-struct reqctx_node *reqctxi_node_new(void);
+/* Both in one, for who needs just one node; NULL: out of memory. */
+static inline struct reqctx_node *reqctxi_nodes_new(struct reqctxi_nodes *nodes)
+{
+    return nodes->spare != NULL || reqctxi_node_reserve(1)
+               ? reqctxi_nodes_take(nodes)
+               : NULL;
+}
 
 /* Gives back a node that shows nothing: no entry, no children. */
 void reqctxi_node_give(struct reqctx_node *node);

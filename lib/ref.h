@@ -47,6 +47,20 @@ static inline bool reqctxi_ref_is_one(const uintptr_t *count)
     return __atomic_load_n(count, __ATOMIC_ACQUIRE) == 1;
 }
 
+/*
+ * Hold by a holder who knows that nobody else holds anything by the same
+ * reference at this moment. If it is the only one, the word is its alone.
+ */
+static inline void reqctxi_ref_hold_alone(uintptr_t *count)
+{
+    if (reqctxi_ref_is_one(count)) {
+        /* Relaxed: what hands the new reference on orders it, too. */
+        __atomic_store_n(count, 2, __ATOMIC_RELAXED);
+    } else {
+        reqctxi_ref_hold(count);
+    }
+}
+
 /* True when the caller was the last holder; the count is of no use then. */
 static inline bool reqctxi_ref_drop(uintptr_t *count)
 {

@@ -75,11 +75,6 @@ static void release(uintptr_t *word)
     __atomic_store_n(word, IDLE, __ATOMIC_RELEASE);
 }
 
-static reqctx *context_of(reqctx_frame *frame)
-{
-    return (reqctx *)(void *)((char *)frame - offsetof(reqctx, frame));
-}
-
 reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
 {
     REQCTXI_OPAQUE_BODY;
@@ -92,7 +87,7 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
         return REQCTX_ENTERED;
     }
     if (frame->kind == REQCTXI_FRAME_CONTEXT) {
-        reqctx_hold(context_of(frame));
+        reqctx_hold(reqctxi_context_of(frame));
     }
     frame->outer = stack->current;
     stack->current = frame;
@@ -156,7 +151,7 @@ static void leave_current(void)
     bool is_context = frame->kind == REQCTXI_FRAME_CONTEXT;
     release(&frame->state);
     if (is_context) {
-        reqctx_drop(context_of(frame));
+        reqctx_drop(reqctxi_context_of(frame));
     }
     reqctxi_watch_tell();
 }
@@ -190,7 +185,7 @@ reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
 reqctx_status reqctxi_frame_leave(reqctx_frame *frame)
 {
     REQCTXI_OPAQUE_BODY;
-    reqctx_status status = reqctxi_frame_current() != frame
+    reqctx_status status = reqctxi_thread()->frame != frame
                                ? reqctxi_frame_unwind_to(frame)
                                : REQCTX_OK;
     leave_current();
@@ -221,7 +216,7 @@ reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map)
     if (found != IDLE && !is_in(frame, found)) {
         return REQCTX_ENTERED;
     }
-    *out_map = reqctxi_map_hold(&frame->map);
+    *out_map = reqctxi_map_snapshot(&frame->map);
     if (found == IDLE) {
         release(&frame->state);
     }

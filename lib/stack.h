@@ -123,4 +123,9 @@ struct reqctx {
     reqctx_frame frame;
 };
 
+static inline reqctx *reqctxi_context_of(reqctx_frame *frame)
+{
+    return (reqctx *)(void *)((char *)frame - offsetof(reqctx, frame));
+}
+
 #endif

@@ -35,6 +35,7 @@ static void clear_base(struct reqctxi_thread *thread)
     reqctxi_thread_go_on(thread);
     thread->registered = false;
     reqctxi_node_close();
+    reqctxi_contexts_close(thread);
     reqctxi_map_drop(&map);
     reqctxi_watch_tell();
 }

@@ -51,11 +51,16 @@ struct reqctxi_thread {
     uint64_t last_stay;
     bool registered;
     struct reqctxi_nodes nodes;
+    reqctx_frame *spare_contexts; /* see context.c */
+    size_t spare_context_count;
     struct reqctxi_stack own;
     struct reqctxi_stack *on; /* own, or that of the innermost fiber */
     uint64_t next_number;
     uint64_t end_number;
 };
+
+/* Said also where it is declared, so that its address is known there. */
+#define REQCTXI_INSIDE __attribute__((visibility("hidden")))
 
 _Static_assert(sizeof(struct reqctxi_thread) <= 800, "dlopen has little room");
 
@@ -120,6 +125,9 @@ static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread)
  * end, and opens its spare list. False: the system has no thread key.
  */
 bool reqctxi_thread_register(struct reqctxi_thread *thread);
+
+/* Frees the contexts that the thread keeps to make others of (context.c). */
+void reqctxi_contexts_close(struct reqctxi_thread *thread);
 
 static inline bool reqctxi_thread_is_registered(struct reqctxi_thread *thread)
 {

@@ -2,9 +2,8 @@
  * Get, set and reset, in the calling thread's current context.
  *
  * A set allocates all that it needs and all that its reset may need, one
- * node; then it changes the map. A reset tries to change the map as a set
- * would, and falls back on that node (map.h, patches). Values that fall out
- * are dropped last.
+ * node; then it changes the map (map.h, patches). What the cache shows is
+ * written next (thread.h). Values that fall out are dropped last.
  */
 #include "lib/thread.h"
 
@@ -76,13 +75,15 @@ static void fill(reqctx_token *out_token, reqctx_frame *frame, reqctx_var *var,
                  const struct reqctxi_entry *old, struct reqctx_node *spare)
 {
     bool was_missing = old->var == NULL;
-    *out_token =
-        (reqctx_token){.var = was_missing ? reqctx_var_hold(var) : old->var,
-                       .old = old->value,
-                       .cell = old->cell,
-                       .spare = spare,
-                       .context = reqctxi_frame_number(frame),
-                       .state = was_missing ? MISSING : LIVE};
+    if (was_missing && var->flags != 0) {
+        reqctx_var_hold(var);
+    }
+    *out_token = (reqctx_token){.var = var,
+                                .old = old->value,
+                                .cell = old->cell,
+                                .spare = spare,
+                                .context = reqctxi_frame_number(frame),
+                                .state = was_missing ? MISSING : LIVE};
 }
 
 /*
@@ -90,53 +91,72 @@ static void fill(reqctx_token *out_token, reqctx_frame *frame, reqctx_var *var,
  * its id when nothing can fail any more: a set that failed was not its first.
  * (If another thread is first in this very moment the put may still fail.)
  */
-static bool put(reqctx_frame *frame, const struct reqctxi_entry *entry,
-                struct reqctxi_entry *out_old)
+static inline bool put(reqctx_frame *frame, const struct reqctxi_entry *entry,
+                       struct reqctxi_entry *out_old)
 {
-    if (reqctxi_var_id(entry->var) == 0) {
+    uint64_t id = reqctxi_var_id(entry->var);
+    if (__builtin_expect(id == 0, 0)) {
         if (!reqctxi_map_reserve(&frame->map)) {
             return false;
         }
-        reqctxi_var_give_id(entry->var);
+        id = reqctxi_var_give_id(entry->var);
     }
-    return reqctxi_map_put(&frame->map, entry, out_old);
+    struct reqctxi_entry *alone = reqctxi_map_find_alone(&frame->map, id);
+    if (alone == NULL) {
+        return reqctxi_map_set_anew(&frame->map, id, entry, out_old);
+    }
+    reqctxi_entry_exchange(alone, entry->value, entry->cell, out_old);
+    return true;
+}
+
+/* Sets what entry says, and takes it, but for a failure. */
+static inline reqctx_status set(const struct reqctxi_entry *entry,
+                                reqctx_token *out_token)
+{
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (!reqctxi_thread_is_registered(thread) && thread->on->current == NULL) {
+        return REQCTX_SYSTEM;
+    }
+    struct reqctx_node *spare = NULL;
+    if (out_token != NULL) {
+        spare = reqctxi_nodes_new(&thread->nodes);
+        if (spare == NULL) {
+            return REQCTX_NOMEM;
+        }
+    }
+    struct reqctxi_entry old;
+    if (!put(thread->frame, entry, &old)) {
+        if (spare != NULL) {
+            reqctxi_node_give(spare);
+        }
+        return REQCTX_NOMEM;
+    }
+    reqctxi_thread_show(thread, reqctxi_var_id(entry->var), entry->value);
+    if (out_token != NULL) {
+        fill(out_token, thread->frame, entry->var, &old, spare);
+    } else {
+        reqctxi_entry_drop(&old);
+    }
+    return REQCTX_OK;
 }
 
 reqctx_status reqctx_set(reqctx_var *var, reqctx_value value,
                          reqctx_token *out_token)
 {
+    struct reqctxi_entry entry = {0};
+    reqctx_status status = REQCTX_INVALID;
+    if (var != NULL) {
+        status = reqctxi_entry_make(var, value, &entry) ? set(&entry, out_token)
+                                                        : REQCTX_NOMEM;
+    }
+    if (__builtin_expect(status == REQCTX_OK, 1)) {
+        return REQCTX_OK;
+    }
     if (out_token != NULL) {
         *out_token = (reqctx_token)REQCTX_ZERO;
     }
-    if (var == NULL) {
-        return REQCTX_INVALID;
-    }
-    struct reqctxi_entry entry;
-    if (!reqctxi_entry_make(var, value, &entry)) {
-        return REQCTX_NOMEM;
-    }
-    struct reqctxi_thread *thread = reqctxi_thread();
-    if (!reqctxi_thread_is_registered(thread) && thread->on->current == NULL) {
-        reqctxi_entry_drop(&entry);
-        return REQCTX_SYSTEM;
-    }
-    struct reqctx_node *spare = out_token != NULL ? reqctxi_node_new() : NULL;
-    reqctx_frame *frame = thread->frame;
-    struct reqctxi_entry old;
-    if ((out_token != NULL && spare == NULL) || !put(frame, &entry, &old)) {
-        if (spare != NULL) {
-            reqctxi_node_give(spare);
-        }
-        reqctxi_entry_drop(&entry);
-        return REQCTX_NOMEM;
-    }
-    reqctxi_thread_show(thread, reqctxi_var_id(var), entry.value);
-    if (out_token != NULL) {
-        fill(out_token, frame, var, &old, spare);
-    } else {
-        reqctxi_entry_drop(&old);
-    }
-    return REQCTX_OK;
+    reqctxi_entry_drop(&entry);
+    return status;
 }
 
 /* Whether token can be used at all. */
@@ -160,35 +180,53 @@ static reqctx_status check(const reqctx_token *token)
 static struct reqctxi_entry use(reqctx_token *token)
 {
     struct reqctxi_entry held = entry_of(token);
-    *token = (reqctx_token){.state = USED};
+    token->state = USED;
     return held;
+}
+
+/* The same where that is not just another value in a node of the map's own. */
+static void restore_anew(struct reqctxi_thread *thread, reqctx_token *token)
+{
+    bool was_missing = token->state == MISSING;
+    struct reqctx_node *spare = token->spare;
+    struct reqctxi_entry held = use(token);
+    struct reqctxi_entry back = held;
+    struct reqctxi_entry gone;
+    reqctx_value value = held.value;
+    uint64_t id = reqctxi_var_id(held.var);
+    if (was_missing) {
+        value = fallback_of(held.var);
+        back = (struct reqctxi_entry){0};
+    }
+    reqctxi_map_restore(&thread->frame->map, id, &back, spare, &gone);
+    reqctxi_thread_show(thread, id, value);
+    reqctxi_entry_drop(&gone);
+    if (was_missing) {
+        reqctxi_entry_drop(&held);
+    }
 }
 
 /* Puts back in the current frame, its own, what a live token remembers. */
 static void restore(reqctx_token *token)
 {
     struct reqctxi_thread *thread = reqctxi_thread();
-    reqctx_frame *frame = thread->frame;
-    bool was_missing = token->state == MISSING;
-    struct reqctx_node *spare = token->spare;
-    struct reqctxi_entry held = use(token);
-    struct reqctxi_entry nothing = {0};
-    struct reqctxi_entry gone = {0};
-    uint64_t key = reqctxi_var_id(held.var);
-    bool done = was_missing ? reqctxi_map_remove(&frame->map, key, &gone)
-                            : reqctxi_map_put(&frame->map, &held, &gone);
-    if (done) {
-        reqctxi_node_give(spare);
-    } else {
-        reqctxi_map_patch(&frame->map, key, was_missing ? &nothing : &held,
-                          spare);
+    const reqctx_map *map = &thread->frame->map;
+    uint64_t id = reqctxi_var_id(token->var);
+    struct reqctxi_entry *alone = NULL;
+    if (token->state == LIVE && !reqctxi_map_is_patched(map, id)) {
+        alone = reqctxi_map_find_alone(map, id);
     }
-    reqctxi_thread_show(thread, key,
-                        was_missing ? fallback_of(held.var) : held.value);
+    if (alone == NULL) {
+        restore_anew(thread, token);
+        return;
+    }
+    reqctx_value value = token->old;
+    struct reqctxi_entry gone;
+    reqctxi_entry_exchange(alone, value, token->cell, &gone);
+    reqctxi_node_give(token->spare);
+    token->state = USED;
+    reqctxi_thread_show(thread, id, value);
     reqctxi_entry_drop(&gone);
-    if (was_missing) {
-        reqctxi_entry_drop(&held);
-    }
 }
 
 reqctx_status reqctx_reset(reqctx_token *token)
