@@ -97,7 +97,7 @@ reqctx_status reqctx_after_cancel(void (*call)(void *arg), void *arg,
     if (status != REQCTX_OK) {
         return status;
     }
-    reqctx_map map = reqctxi_map_snapshot(&reqctxi_frame_current()->map);
+    reqctx_map map = reqctxi_map_current();
     pthread_mutex_lock(&reqctxi_scopes_lock);
     if (scope != NULL) {
         /* Relaxed: nothing is read that belongs to it. */

@@ -17,7 +17,7 @@ static reqctx_capture of_map(reqctx_map map)
 
 void reqctx_capture_take(reqctx_capture *out_capture)
 {
-    *out_capture = of_map(reqctxi_map_snapshot(&reqctxi_thread()->frame->map));
+    *out_capture = of_map(reqctxi_thread_snapshot(reqctxi_thread()));
 }
 
 reqctx_status reqctx_capture_take_from(reqctx *ctx, reqctx_capture *out_capture)
@@ -131,9 +131,7 @@ reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
         return REQCTX_NOMEM;
     }
     *closure = (reqctx_closure){
-        .map = reqctxi_map_snapshot(&reqctxi_frame_current()->map),
-        .function = function,
-        .arg = arg};
+        .map = reqctxi_map_current(), .function = function, .arg = arg};
     *out_closure = closure;
     return REQCTX_OK;
 }

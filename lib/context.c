@@ -79,8 +79,7 @@ reqctx_status reqctx_copy_current(reqctx **out_ctx)
     if (out_ctx == NULL) {
         return REQCTX_INVALID;
     }
-    return new_context(reqctxi_map_snapshot(&reqctxi_thread()->frame->map),
-                       out_ctx);
+    return new_context(reqctxi_thread_snapshot(reqctxi_thread()), out_ctx);
 }
 
 /* Takes a copy of ctx's map, to read. */
@@ -296,7 +295,7 @@ reqctx_status reqctx_each_current(bool (*visit)(const reqctx_var *var,
     if (visit == NULL) {
         return REQCTX_INVALID;
     }
-    visit_all(reqctxi_map_snapshot(&reqctxi_frame_current()->map), visit, arg);
+    visit_all(reqctxi_map_current(), visit, arg);
     return REQCTX_OK;
 }
 

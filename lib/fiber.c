@@ -18,8 +18,7 @@ reqctx_status reqctx_fiber_new(reqctx_fiber **out_fiber)
     if (fiber == NULL) {
         return REQCTX_NOMEM;
     }
-    *fiber = (reqctx_fiber){
-        .stack.base.map = reqctxi_map_snapshot(&reqctxi_frame_current()->map)};
+    *fiber = (reqctx_fiber){.stack.base.map = reqctxi_map_current()};
     *out_fiber = fiber;
     return REQCTX_OK;
 }

@@ -37,6 +37,12 @@ reqctx_frame *reqctxi_frame_current(void)
     return reqctxi_thread()->frame;
 }
 
+reqctx_map reqctxi_map_current(void)
+{
+    REQCTXI_OPAQUE_BODY;
+    return reqctxi_thread_snapshot(reqctxi_thread());
+}
+
 uint64_t reqctxi_frame_number(reqctx_frame *frame)
 {
     if (frame->number == 0) {
@@ -216,6 +222,7 @@ reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map)
     if (found != IDLE && !is_in(frame, found)) {
         return REQCTX_ENTERED;
     }
+    reqctxi_thread_end_era(reqctxi_thread()); /* it may be this one's */
     *out_map = reqctxi_map_snapshot(&frame->map);
     if (found == IDLE) {
         release(&frame->state);

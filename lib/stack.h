@@ -83,6 +83,9 @@ REQCTXI_OPAQUE reqctx_status reqctxi_stack_unwind(void);
 /* The calling thread's current frame. */
 REQCTXI_OPAQUE reqctx_frame *reqctxi_frame_current(void);
 
+/* A snapshot of the calling thread's current map. */
+REQCTXI_OPAQUE reqctx_map reqctxi_map_current(void);
+
 /* A number for frame's tokens to know it by; never given twice. */
 uint64_t reqctxi_frame_number(reqctx_frame *frame);
 

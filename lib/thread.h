@@ -6,7 +6,7 @@
  * library: initial-exec. The price is that all thread-locals of the library
  * lie in the room that a thread gets when it starts, which is scarce where
  * the library comes later, by dlopen: glibc keeps 1,664 bytes for all that
- * come so. Hence the small table below.
+ * come so. Hence the small tables below.
  *
  * THE CACHE. Reading a variable must cost what a thread-local costs. So what
  * was read last lies in a small table, in the place that the variable's id
@@ -29,6 +29,18 @@
  * and changed. So a fiber's frame begins a new stay when the fiber is entered,
  * and each frame below it when one comes back to it (stack.h, stale).
  *
+ * CLAIMS. Setting and resetting what the context shares with nobody would
+ * cost two ways down the tree, if what the last way found were not kept, too:
+ *
+ *     claim.era == the thread's era: claim.entry lies in the current frame's
+ *     map, is what shows its variable, and can be changed in place
+ *
+ * An *era* ends with everything that could make that untrue: when another
+ * frame becomes current, when a reference to the map is given away, and after
+ * a change that is not in place. (Hooks that run in the midst of such a change
+ * find no claims from before it: they run only where a map pays what it owes,
+ * and what owes has no claims: reqctxi_map_find_alone.)
+ *
  * All of this is read and written by its own thread alone.
  */
 #ifndef REQCTXI_THREAD_H
@@ -36,7 +48,7 @@
 
 #include "lib/stack.h"
 
-enum { REQCTXI_PLACES = 16 };
+enum { REQCTXI_PLACES = 16, REQCTXI_CLAIMS = 8 };
 
 struct reqctxi_place {
     uint64_t stay; /* 0: nobody's */
@@ -44,10 +56,17 @@ struct reqctxi_place {
     reqctx_value value;
 };
 
+struct reqctxi_claim {
+    uint64_t era; /* 0: none */
+    struct reqctxi_entry *entry;
+};
+
 struct reqctxi_thread {
     uint64_t stay; /* frame's */
     struct reqctxi_place places[REQCTXI_PLACES];
     reqctx_frame *frame; /* the current one */
+    uint64_t era;
+    struct reqctxi_claim claims[REQCTXI_CLAIMS];
     uint64_t last_stay;
     bool registered;
     struct reqctxi_nodes nodes;
@@ -106,6 +125,36 @@ static inline void reqctxi_thread_show(struct reqctxi_thread *thread,
         (struct reqctxi_place){.stay = thread->stay, .id = id, .value = value};
 }
 
+static inline void reqctxi_thread_end_era(struct reqctxi_thread *thread)
+{
+    thread->era++;
+}
+
+/* var's entry in the current frame's map if it can be changed in place, or
+ * else NULL (map.h). id is not 0. */
+static inline struct reqctxi_entry *
+reqctxi_thread_claim(struct reqctxi_thread *thread, const reqctx_var *var,
+                     uint64_t id)
+{
+    struct reqctxi_claim *claim = &thread->claims[id % REQCTXI_CLAIMS];
+    if (claim->era != thread->era || claim->entry->var != var) {
+        struct reqctxi_entry *entry =
+            reqctxi_map_find_alone(&thread->frame->map, id);
+        if (entry == NULL) {
+            return NULL;
+        }
+        *claim = (struct reqctxi_claim){.era = thread->era, .entry = entry};
+    }
+    return claim->entry;
+}
+
+/* A snapshot of the current frame's map. */
+static inline reqctx_map reqctxi_thread_snapshot(struct reqctxi_thread *thread)
+{
+    reqctxi_thread_end_era(thread);
+    return reqctxi_map_snapshot(&thread->frame->map);
+}
+
 /* Begins a new stay in frame. */
 static inline void reqctxi_thread_renew(struct reqctxi_thread *thread,
                                         reqctx_frame *frame)
@@ -118,6 +167,7 @@ static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread)
 {
     thread->frame = reqctxi_stack_current(thread->on);
     thread->stay = thread->frame->stay;
+    reqctxi_thread_end_era(thread);
 }
 
 /*

@@ -87,25 +87,37 @@ static void fill(reqctx_token *out_token, reqctx_frame *frame, reqctx_var *var,
 }
 
 /*
- * Puts entry, which it takes on success, into frame's map. A variable gets
- * its id when nothing can fail any more: a set that failed was not its first.
- * (If another thread is first in this very moment the put may still fail.)
+ * Puts in entry, which it takes on success, where it is not just another
+ * value in a node of the map's own. A variable gets its id when nothing can
+ * fail any more: a set that failed was not its first. (If another thread is
+ * first in this very moment the put may still fail.)
  */
-static inline bool put(reqctx_frame *frame, const struct reqctxi_entry *entry,
+__attribute__((noinline)) static bool
+put_anew(struct reqctxi_thread *thread, const struct reqctxi_entry *entry,
+         struct reqctxi_entry *out_old)
+{
+    reqctx_map *map = &thread->frame->map;
+    uint64_t id = reqctxi_var_id(entry->var);
+    bool done = id != 0 || reqctxi_map_reserve(map);
+    if (done) {
+        id = reqctxi_var_give_id(entry->var);
+        done = reqctxi_map_set_anew(map, id, entry, out_old);
+    }
+    reqctxi_thread_end_era(thread);
+    return done;
+}
+
+static inline bool put(struct reqctxi_thread *thread,
+                       const struct reqctxi_entry *entry,
                        struct reqctxi_entry *out_old)
 {
     uint64_t id = reqctxi_var_id(entry->var);
-    if (__builtin_expect(id == 0, 0)) {
-        if (!reqctxi_map_reserve(&frame->map)) {
-            return false;
-        }
-        id = reqctxi_var_give_id(entry->var);
+    struct reqctxi_entry *own =
+        id != 0 ? reqctxi_thread_claim(thread, entry->var, id) : NULL;
+    if (own == NULL) {
+        return put_anew(thread, entry, out_old);
     }
-    struct reqctxi_entry *alone = reqctxi_map_find_alone(&frame->map, id);
-    if (alone == NULL) {
-        return reqctxi_map_set_anew(&frame->map, id, entry, out_old);
-    }
-    reqctxi_entry_exchange(alone, entry->value, entry->cell, out_old);
+    reqctxi_entry_exchange(own, entry->value, entry->cell, out_old);
     return true;
 }
 
@@ -125,7 +137,7 @@ static inline reqctx_status set(const struct reqctxi_entry *entry,
         }
     }
     struct reqctxi_entry old;
-    if (!put(thread->frame, entry, &old)) {
+    if (!put(thread, entry, &old)) {
         if (spare != NULL) {
             reqctxi_node_give(spare);
         }
@@ -199,6 +211,7 @@ static void restore_anew(struct reqctxi_thread *thread, reqctx_token *token)
         back = (struct reqctxi_entry){0};
     }
     reqctxi_map_restore(&thread->frame->map, id, &back, spare, &gone);
+    reqctxi_thread_end_era(thread);
     reqctxi_thread_show(thread, id, value);
     reqctxi_entry_drop(&gone);
     if (was_missing) {
@@ -212,17 +225,17 @@ static void restore(reqctx_token *token)
     struct reqctxi_thread *thread = reqctxi_thread();
     const reqctx_map *map = &thread->frame->map;
     uint64_t id = reqctxi_var_id(token->var);
-    struct reqctxi_entry *alone = NULL;
+    struct reqctxi_entry *own = NULL;
     if (token->state == LIVE && !reqctxi_map_is_patched(map, id)) {
-        alone = reqctxi_map_find_alone(map, id);
+        own = reqctxi_thread_claim(thread, token->var, id);
     }
-    if (alone == NULL) {
+    if (own == NULL) {
         restore_anew(thread, token);
         return;
     }
     reqctx_value value = token->old;
     struct reqctxi_entry gone;
-    reqctxi_entry_exchange(alone, value, token->cell, &gone);
+    reqctxi_entry_exchange(own, value, token->cell, &gone);
     reqctxi_node_give(token->spare);
     token->state = USED;
     reqctxi_thread_show(thread, id, value);

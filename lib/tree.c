@@ -21,7 +21,8 @@ struct reqctx_node *reqctxi_tree_find(struct reqctx_node *root, uint64_t key)
 {
     struct reqctx_node *node = root;
     while (node != NULL && node->key != key) {
-        node = node->child[key > node->key];
+        /* Not child[key > ...]: an index is waited for, a branch is guessed. */
+        node = key > node->key ? node->child[1] : node->child[0];
     }
     return node;
 }
