@@ -1,7 +1,7 @@
 /*
  * Where one thread sleeps until another calls it: a worker without a job, a
- * submitter without room, a drainer. May use pthreads; knows jobs by name
- * only, and nothing of pools.
+ * submitter without room, whoever waits for a job, a drainer, the timer. May
+ * use pthreads; knows jobs by name only, and nothing of pools.
  *
  * Each seat has a condition of its own, for its one sleeper. A condition that
  * several threads share can lose a signal in some releases of glibc (its bug

@@ -140,8 +140,8 @@ typedef struct reqctx_pool_config {
     int64_t stuck_after_ns; /* 0: none */
     void *hook_arg;
 
-    bool shows_jobs; /* for reqctx_pool_read_worker; one allocation a job */
-    bool measures;   /* for reqctx_pool_read_times */
+    bool shows_jobs; /* for reqctx_pool_read_worker; three allocations a job */
+    bool measures;   /* for reqctx_pool_read_times; one allocation a job */
     uint64_t seed;   /* of a stepped pool: not 0: steps take the jobs that may
                       * begin in an order shuffled by it; in a lane of limit 1
                       * they keep theirs */
@@ -196,8 +196,9 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  *          REQCTX_ENTERED: ctx is entered by another thread.
  * Threads: any. Blocks only as on_full says.
  * Cost:    O(1), whatever the number of variables; no allocation, once as
- *          many jobs have lived at once, but for a future's, and those of a
- *          pool that shows jobs.
+ *          many jobs have lived at once, but one for a job with a future, a
+ *          group or a later start, and those of a pool that shows or measures
+ *          jobs.
  */
 REQCTX_API reqctx_status reqctx_pool_submit(reqctx_pool *pool,
                                             void (*run)(void *arg), void *arg);
