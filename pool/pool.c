@@ -118,11 +118,14 @@ void reqctxi_pool_free_memory(reqctx_pool *pool)
     reqctx_free(pool);
 }
 
-/* Starts workers until there are count. With the lock held. */
-static reqctx_status start_workers(reqctx_pool *pool, unsigned count)
+/* Starts the workers that are missing, if nobody has another target for the
+ * pool meanwhile. With the lock held, which it lets go. */
+static reqctx_status start_workers(reqctx_pool *pool)
 {
     reqctx_status status = REQCTX_OK;
-    while (status == REQCTX_OK && pool->live < count) {
+    unsigned live = pool->live;
+    unsigned missing = pool->target > live ? pool->target - live : 0;
+    while (status == REQCTX_OK && missing-- > 0 && pool->live < pool->target) {
         status = reqctxi_worker_start(pool);
     }
     return status;
@@ -136,7 +139,7 @@ static reqctx_status start(reqctx_pool *pool)
     reqctx_status status = reqctxi_timer_start(pool);
     if (status == REQCTX_OK) {
         pthread_mutex_lock(&pool->lock);
-        status = start_workers(pool, pool->target);
+        status = start_workers(pool);
         pthread_mutex_unlock(&pool->lock);
     }
     return status;
@@ -191,8 +194,10 @@ reqctx_status reqctx_pool_resize(reqctx_pool *pool, unsigned workers)
     if (pool->state == REQCTXI_RUNNING) {
         pool->target = workers;
         reqctxi_state_call_idle(pool);
-        status = start_workers(pool, workers);
-        pool->target = status == REQCTX_OK ? workers : before;
+        status = start_workers(pool);
+        if (status != REQCTX_OK && pool->target == workers) {
+            pool->target = before;
+        }
     }
     if (pool->live > pool->target) {
         reqctxi_row_call_all(&pool->idle); /* to see who should leave */
