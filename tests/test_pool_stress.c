@@ -313,11 +313,34 @@ static void many_pools_are_made_and_freed(void **state)
     }
 }
 
+static void *shrink(void *pool)
+{
+    for (size_t i = 0; i < scaled(3000); i++) {
+        must(reqctx_pool_resize(pool, 1) == REQCTX_OK);
+    }
+    return NULL;
+}
+
+static void resizes_at_once_all_end_and_the_last_counts(void **state)
+{
+    (void)state;
+    reqctx_pool *pool = pool_of((reqctx_pool_config){.workers = 1});
+    pthread_t other = thread_start(shrink, pool);
+    for (size_t i = 0; i < scaled(300); i++) {
+        assert_ok(reqctx_pool_resize(pool, 4));
+    }
+    thread_join(other);
+    assert_ok(reqctx_pool_resize(pool, 3));
+    assert_int_equal(stats_of(pool).workers, 3);
+    free_pool(pool);
+}
+
 int main(void)
 {
     heap_install();
     yields_begin(seed_of_test(), 32);
     const struct CMUnitTest tests[] = {
+        UNIT(resizes_at_once_all_end_and_the_last_counts),
         UNIT(every_job_runs_once_when_there_is_no_bound),
         UNIT(every_job_runs_once_when_submits_wait),
         UNIT(every_job_runs_once_when_submitters_run_them),
