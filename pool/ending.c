@@ -16,6 +16,10 @@
  */
 #include "pool/state.h"
 
+/* Jobs that a worker ends, of those in its hand, before it comes by: what waits
+ * elsewhere has its turn, too. */
+enum { TURNS = 64 };
+
 void reqctxi_lock_again(reqctx_pool *pool)
 {
     if (reqctxi_is_forked(pool)) {
@@ -223,11 +227,15 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
     }
 }
 
-/* 6 and 7, of what the worker has ended from its hand. */
-static void count_hand(reqctx_pool *pool, struct reqctxi_hand *hand)
+/* 6 and 7, of what the worker has ended from its hand; and what its jobs have
+ * put there is counted as accepted. */
+static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
+    struct reqctxi_hand *hand = &worker->hand;
     size_t total = 0;
     pthread_mutex_lock(&hand->lock);
+    reqctxi_state_count_added(pool, hand->added);
+    hand->added = 0;
     for (int reason = 0; reason < REQCTX_DROP_REASONS; reason++) {
         count_endings(pool, (reqctx_drop_reason)reason,
                       hand->ended_for[reason]);
@@ -236,14 +244,14 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_hand *hand)
     }
     pool->left_entered += hand->left_entered;
     hand->left_entered = 0;
-    struct reqctxi_job *ended = hand->ended;
-    hand->ended = NULL;
+    bool has_hand = hand->count != 0 || hand->credit != 0;
     pthread_mutex_unlock(&hand->lock);
     reqctxi_queue_end_plain(&pool->queue, total);
-    while (ended != NULL) {
-        struct reqctxi_job *next = ended->next;
-        reqctxi_state_give_block(pool, ended);
-        ended = next;
+    /* Of the blocks the thread is the only user. */
+    reqctxi_state_give_blocks(pool, &hand->spare);
+    if (worker->has_hand && !has_hand) {
+        worker->has_hand = false;
+        pool->hands--;
     }
 }
 
@@ -253,7 +261,8 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_hand *hand)
 static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
                      struct reqctxi_job *job, unsigned attention)
 {
-    while (job != NULL && !reqctxi_is_forked(pool)) {
+    unsigned turns = TURNS;
+    while (job != NULL) {
         reqctx_result result;
         bool left_entered = reqctxi_job_end(job, REQCTX_DROP_NONE, &result);
         if (reqctxi_is_forked(pool)) {
@@ -261,7 +270,7 @@ static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
         }
         /* Relaxed: see reqctxi_state_call_attention. */
         bool is_more =
-            worker->blocks == 0 &&
+            --turns != 0 && worker->blocks == 0 &&
             attention == __atomic_load_n(&pool->attention, __ATOMIC_RELAXED);
         job = reqctxi_hand_next(&worker->hand, job, result.dropped,
                                 left_entered, is_more);
@@ -279,10 +288,7 @@ void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
     worker->jobs--;
     if (!reqctxi_is_forked(pool)) {
         end_blocks(pool, worker, 0);
-        reqctxi_state_put_back(pool, worker);
-        count_hand(pool, &worker->hand);
-        pool->hands -= worker->has_hand;
-        worker->has_hand = false;
+        count_hand(pool, worker);
         reqctxi_state_settle(pool);
     }
 }

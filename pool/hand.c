@@ -1,46 +1,129 @@
 #include "pool/hand.h"
 
+#include <stddef.h>
+
+enum { LINE = 64 }; /* bytes that cores share at once */
+
+bool reqctxi_lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+    if (pthread_mutexattr_init(&attr) != 0) {
+        return false;
+    }
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    bool is_made = pthread_mutex_init(lock, &attr) == 0;
+    pthread_mutexattr_destroy(&attr);
+    return is_made;
+}
+
 bool reqctxi_hand_init(struct reqctxi_hand *hand)
 {
     *hand = (struct reqctxi_hand){.count = 0};
-    return pthread_mutex_init(&hand->lock, NULL) == 0;
+    return reqctxi_lock_init(&hand->lock);
 }
 
 void reqctxi_hand_end(struct reqctxi_hand *hand)
 {
+    reqctxi_free_blocks(hand->spare.first);
     pthread_mutex_destroy(&hand->lock);
 }
 
-void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_job *jobs,
-                       size_t count)
+/* The hand has count jobs more, or less. With the lock held, as all below. */
+static void change_count(struct reqctxi_hand *hand, size_t count)
+{
+    /* Relaxed: see reqctxi_hand_peek. */
+    __atomic_store_n(&hand->count, hand->count + count, __ATOMIC_RELAXED);
+}
+
+/* The block was last written by another core: asked for now, it is here when
+ * the next job comes. */
+static void expect(const struct reqctxi_job *block)
+{
+    if (block != NULL) {
+        for (size_t at = 0; at < sizeof(*block); at += LINE) {
+            __builtin_prefetch((const char *)block + at, 1);
+        }
+    }
+}
+
+bool reqctxi_hand_put(struct reqctxi_hand *hand, const struct reqctxi_job *job,
+                      bool is_own)
 {
     pthread_mutex_lock(&hand->lock);
-    hand->first = jobs;
-    hand->count = count;
+    bool is_in = hand->credit != 0 && hand->spare.count != 0;
+    if (is_in) {
+        struct reqctxi_job *block =
+            reqctxi_fifo_remove(&hand->spare, hand->spare.first);
+        *block = *job;
+        if (is_own) {
+            reqctxi_fifo_push_front(&hand->own, block);
+        } else {
+            reqctxi_fifo_push(&hand->ahead, block);
+        }
+        hand->credit--;
+        hand->added++;
+        change_count(hand, 1);
+    }
+    expect(hand->spare.first);
+    pthread_mutex_unlock(&hand->lock);
+    return is_in;
+}
+
+void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs)
+{
+    pthread_mutex_lock(&hand->lock);
+    change_count(hand, jobs->count);
+    reqctxi_fifo_append(&hand->ahead, jobs);
     hand->seen = NULL;
     pthread_mutex_unlock(&hand->lock);
 }
 
-/* With the lock held. */
 static struct reqctxi_job *take(struct reqctxi_hand *hand)
 {
-    struct reqctxi_job *job = NULL;
-    if (hand->count != 0) {
-        job = hand->first;
-        hand->first = job->next;
-        hand->count--;
+    struct reqctxi_fifo *from =
+        hand->own.count != 0 ? &hand->own : &hand->ahead;
+    if (hand->count == 0) {
+        return NULL;
     }
+    change_count(hand, (size_t)-1);
+    return reqctxi_fifo_remove(from, from->first);
+}
+
+struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand)
+{
+    pthread_mutex_lock(&hand->lock);
+    struct reqctxi_job *job = take(hand);
+    pthread_mutex_unlock(&hand->lock);
     return job;
 }
 
-struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand, bool only_seen)
+static struct reqctxi_job *find_oldest(const struct reqctxi_hand *hand)
 {
-    struct reqctxi_job *job = NULL;
-    pthread_mutex_lock(&hand->lock);
-    if (!only_seen || (hand->count != 0 && hand->seen == hand->first)) {
-        job = take(hand);
+    if (hand->ahead.count != 0) {
+        return hand->ahead.first;
     }
-    hand->seen = hand->count != 0 ? hand->first : NULL;
+    return hand->own.count != 0 ? hand->own.last : NULL;
+}
+
+struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
+                                       bool only_seen, size_t *out_added)
+{
+    pthread_mutex_lock(&hand->lock);
+    struct reqctxi_job *job = find_oldest(hand);
+    if (only_seen && job != hand->seen) {
+        hand->seen = job;
+        job = NULL;
+    }
+    if (job != NULL) {
+        change_count(hand, (size_t)-1);
+        reqctxi_fifo_remove(hand->ahead.count != 0 ? &hand->ahead : &hand->own,
+                            job);
+        hand->seen = find_oldest(hand);
+    }
+    *out_added = hand->added;
+    hand->added = 0;
     pthread_mutex_unlock(&hand->lock);
     return job;
 }
@@ -51,8 +134,7 @@ struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
                                       bool left_entered, bool is_more)
 {
     pthread_mutex_lock(&hand->lock);
-    job->next = hand->ended;
-    hand->ended = job;
+    reqctxi_fifo_push_front(&hand->spare, job);
     hand->ended_for[reason]++;
     hand->left_entered += left_entered;
     struct reqctxi_job *next = is_more ? take(hand) : NULL;

@@ -1,56 +1,97 @@
 /*
- * The jobs that a worker has taken ahead, and the counts of those that it has
- * ended since. May use job.h; knows nothing of pools.
+ * Plain jobs that wait outside of the pool's lock, under one of their own: a
+ * worker's hand, and the pool's inbox. May use fifo.h; knows nothing of pools.
  *
- * Taking the pool's lock for every job costs more than a small job. So where
- * many plain jobs wait, and nobody is idle, a worker takes several at once
- * into its hand, and ends them one after the other under the hand's own lock,
- * which nobody else wants but who is out of work:
+ * To take the pool's lock for every job costs more than a small job, and all
+ * fight for it. So
  *
- *     pool's queue   j9 j10 j11 ...
- *     hand of A      j2 j3 j4, A runs j1     ended: 0
- *     hand of B      j6 j7 j8, B runs j5     ended: 0
+ *     the inbox   is where submitters put their jobs; a worker that looks for
+ *                 work moves all of them into the pool's queue at once.
+ *     a hand      has jobs that its worker took ahead from that queue, several
+ *                 at once, and on top of them those that its own jobs have
+ *                 submitted. Its worker takes the newest of its own first (a
+ *                 tree of jobs is so walked in depth, and needs little room),
+ *                 then those from the queue, oldest first.
  *
- * j1 takes long. B ends j5 to j8, finds the queue empty meanwhile, takes j2
- * out of A's hand, and so on: no job waits behind a running one while a worker
- * idles. If the queue is not empty B looks at A's hand all the same, and takes
- * j2 if it was A's first when somebody looked before: no job waits there while
- * others take newer ones, again and again. Those in a hand count as waiting for
- * who reads the pool's counters, and as taken for all else.
+ *     inbox          j12 j13 j14                  credit 1000
+ *     pool's queue   j9 j10 j11
+ *     hand of A      own: c2 c1   ahead: j3 j4    A runs j2, which is submitting
+ *     hand of B      own:         ahead: j6 j7    B runs j5
  *
- * All is guarded by lock, which is taken under the pool's or alone.
+ * Who may put a job in, without asking the pool, is decided by *credit*: so
+ * many more. The pool gives it, with both locks held, and takes it away; then
+ * it knows what it must know whatever is put in (state.h, CREDIT).
+ *
+ * A worker without work looks into the hands of others: it steals the oldest
+ * from the queue, or else the oldest of their own, which has the greatest tree
+ * below. If there is other work it looks all the same, and takes what was first
+ * there when somebody looked before: no job waits behind a running one while
+ * others take newer ones, again and again.
+ *
+ * Those in a hand count as waiting for who reads the pool's counters, and as
+ * taken for all else.
+ *
+ *     count == ahead.count + own.count
+ *     added == jobs put in on credit that the pool has not counted as accepted
+ *
+ * All is guarded by lock, which is taken under the pool's or alone. count may
+ * be read without: such a peek may be late.
  */
 #ifndef REQCTXI_HAND_H
 #define REQCTXI_HAND_H
 
-#include "pool/job.h"
+#include <pthread.h>
+
+#include "pool/fifo.h"
 
 struct reqctxi_hand {
     pthread_mutex_t lock;
-    struct reqctxi_job *first; /* linked by next, oldest first */
-    size_t count;
-    const struct reqctxi_job *seen; /* as first, when somebody looked */
+    size_t credit;
+    size_t count; /* atomic */
+    size_t added;
+    struct reqctxi_fifo ahead;
+    struct reqctxi_fifo own;
+    const struct reqctxi_job *seen; /* the one to steal, when somebody looked */
+    struct reqctxi_fifo spare;      /* blocks for jobs */
 
     /* Ended by the hand's worker and not counted by the pool yet. */
-    struct reqctxi_job *ended;               /* their blocks */
     uint64_t ended_for[REQCTX_DROP_REASONS]; /* by reason; 0: they ran */
     uint64_t left_entered;
 };
 
-/* False: the system has no lock. */
+/* A lock for which one waits awake for a moment, where there is such a kind:
+ * the pool's are held for moments only. False: the system has none. */
+bool reqctxi_lock_init(pthread_mutex_t *lock);
+
+/* False: as above. The end frees the blocks. */
 bool reqctxi_hand_init(struct reqctxi_hand *hand);
 void reqctxi_hand_end(struct reqctxi_hand *hand);
 
-/* Puts jobs in, count of them, into an empty hand. */
-void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_job *jobs,
-                       size_t count);
+static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
+{
+    /* Relaxed: a hint. Who must know takes the lock. */
+    return __atomic_load_n(&hand->count, __ATOMIC_RELAXED);
+}
 
-/* Its oldest job, out of it; NULL: it is empty, or, if only one that has been
- * seen before is wanted, that is not so. */
-struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand,
-                                      bool only_seen);
+/* Puts job, moved into a block, behind the others of the inbox, or on top of a
+ * worker's own. False: there is no credit, or no block. */
+bool reqctxi_hand_put(struct reqctxi_hand *hand, const struct reqctxi_job *job,
+                      bool is_own);
 
-/* Notes that job has ended; and takes the next one if is_more. */
+/* Puts jobs into an empty hand. */
+void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);
+
+/* For its worker: the newest of its own or else the oldest; NULL: empty. */
+struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand);
+
+/* The oldest, of those from the queue or else of its own, and how many were
+ * added since the pool has counted; NULL: it is empty, or, if only one that has
+ * been seen before is wanted, that is not so. */
+struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
+                                       bool only_seen, size_t *out_added);
+
+/* Notes that job has ended, whose block is the hand's then; and takes the next
+ * one if is_more. */
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
                                       struct reqctxi_job *job,
                                       reqctx_drop_reason reason,

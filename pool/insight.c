@@ -26,22 +26,30 @@ static int64_t oldest_since(const struct reqctxi_queue *queue)
     return oldest_ns;
 }
 
+static void add_age(reqctx_pool_stats *stats, const struct reqctxi_fifo *fifo,
+                    int64_t now_ns)
+{
+    if (fifo->count != 0 && now_ns - fifo->first->since_ns > stats->oldest_ns) {
+        stats->oldest_ns = now_ns - fifo->first->since_ns;
+    }
+}
+
 /* What is in a hand waits, and what has ended from it does not run, though
  * the pool has not counted it yet. */
 static void add_hand(reqctx_pool_stats *stats, struct reqctxi_hand *hand,
                      int64_t now_ns)
 {
     pthread_mutex_lock(&hand->lock);
+    stats->accepted += hand->added;
     stats->waiting += hand->count;
-    stats->running -= hand->count;
+    stats->running += hand->added - hand->count;
     for (int i = 0; i < REQCTX_DROP_REASONS; i++) {
         stats->running -= (size_t)hand->ended_for[i];
         stats->dropped_for[i] += hand->ended_for[i];
     }
     stats->left_entered += hand->left_entered;
-    if (hand->count != 0 && now_ns - hand->first->since_ns > stats->oldest_ns) {
-        stats->oldest_ns = now_ns - hand->first->since_ns;
-    }
+    add_age(stats, &hand->ahead, now_ns);
+    add_age(stats, &hand->own, now_ns);
     pthread_mutex_unlock(&hand->lock);
 }
 
@@ -85,6 +93,7 @@ reqctx_status reqctx_pool_read_stats(reqctx_pool *pool,
     }
     int64_t now_ns = reqctx_now_ns();
     pthread_mutex_lock(&pool->lock);
+    reqctxi_state_gather(pool);
     *out_stats = read_stats(pool, now_ns);
     pthread_mutex_unlock(&pool->lock);
     return REQCTX_OK;

@@ -88,6 +88,15 @@ reqctx_status reqctx_job_finish(int code, void *value)
     return REQCTX_OK;
 }
 
+void reqctxi_free_blocks(struct reqctxi_job *blocks)
+{
+    while (blocks != NULL) {
+        struct reqctxi_job *next = blocks->next;
+        reqctx_free(blocks);
+        blocks = next;
+    }
+}
+
 reqctx_status reqctxi_job_check(const reqctx_job *order)
 {
     uintptr_t reserved = 0;

@@ -96,6 +96,9 @@ static inline reqctx_group *reqctxi_group_of(const struct reqctxi_job *job)
                           : NULL;
 }
 
+/* Frees blocks that nobody holds, linked by next. No lock may be held. */
+void reqctxi_free_blocks(struct reqctxi_job *blocks);
+
 /* What an order asks for of the order's own; REQCTX_INVALID: it makes no
  * sense. */
 reqctx_status reqctxi_job_check(const reqctx_job *order);

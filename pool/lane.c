@@ -36,47 +36,40 @@ static void leave_ring(struct reqctxi_queue *queue, struct reqctx_lane *lane,
     }
 }
 
+/* Counts jobs that have come to fifo, of lane, which was empty or not. */
+static void arrive(struct reqctxi_queue *queue, struct reqctx_lane *lane,
+                   int level, bool was_empty, size_t count)
+{
+    if (was_empty && is_ready(lane)) {
+        enter_ring(queue, lane, level);
+    }
+    lane->count += count;
+    queue->count += count;
+}
+
+/* The same for those that have left it; it is empty now, or not. */
+static void depart(struct reqctxi_queue *queue, struct reqctx_lane *lane,
+                   int level, size_t count)
+{
+    lane->count -= count;
+    queue->count -= count;
+    if (lane->level[level].count == 0 && is_ready(lane)) {
+        leave_ring(queue, lane, level);
+    }
+}
+
 void reqctxi_queue_push(struct reqctxi_queue *queue, struct reqctxi_job *job)
 {
-    struct reqctx_lane *lane = job->lane;
-    struct reqctxi_fifo *fifo = &lane->level[job->level];
-    job->next = NULL;
-    job->prev = fifo->last;
-    if (fifo->count == 0) {
-        fifo->first = job;
-        job->prev = NULL;
-        if (is_ready(lane)) {
-            enter_ring(queue, lane, job->level);
-        }
-    } else {
-        fifo->last->next = job;
-    }
-    fifo->last = job;
-    fifo->count++;
-    lane->count++;
-    queue->count++;
+    struct reqctxi_fifo *fifo = &job->lane->level[job->level];
+    bool was_empty = fifo->count == 0;
+    reqctxi_fifo_push(fifo, job);
+    arrive(queue, job->lane, job->level, was_empty, 1);
 }
 
 void reqctxi_queue_remove(struct reqctxi_queue *queue, struct reqctxi_job *job)
 {
-    struct reqctx_lane *lane = job->lane;
-    struct reqctxi_fifo *fifo = &lane->level[job->level];
-    if (job->prev != NULL) {
-        job->prev->next = job->next;
-    } else {
-        fifo->first = job->next;
-    }
-    if (job->next != NULL) {
-        job->next->prev = job->prev;
-    } else {
-        fifo->last = job->prev;
-    }
-    fifo->count--;
-    lane->count--;
-    queue->count--;
-    if (fifo->count == 0 && is_ready(lane)) {
-        leave_ring(queue, lane, job->level);
-    }
+    reqctxi_fifo_remove(&job->lane->level[job->level], job);
+    depart(queue, job->lane, job->level, 1);
 }
 
 /* Changes whether lane is ready, for every level of which it has jobs. */
@@ -155,62 +148,53 @@ struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
 
 enum { MIDDLE = 1 }; /* the level of plain jobs */
 
-struct reqctxi_job *reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
-                                       size_t *out_count)
+void reqctxi_queue_append(struct reqctxi_queue *queue,
+                          struct reqctxi_fifo *jobs)
 {
     struct reqctx_lane *plain = &queue->plain;
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
-    *out_count = 0;
-    if (queue->ring[MIDDLE] != plain || plain->ring[MIDDLE].next != plain ||
-        queue->ring[0] != NULL || queue->ring[2] != NULL) {
-        return NULL;
+    bool was_empty = fifo->count == 0;
+    size_t count = jobs->count;
+    reqctxi_fifo_append(fifo, jobs);
+    if (count != 0) {
+        arrive(queue, plain, MIDDLE, was_empty, count);
     }
-    struct reqctxi_job *jobs = fifo->first;
-    struct reqctxi_job *at = jobs;
-    size_t count = 0;
-    while (count < most && at != NULL && !at->is_future) {
-        at = at->next;
-        count++;
-    }
-    fifo->first = at;
-    if (at != NULL) {
-        at->prev = NULL;
-    } else {
-        fifo->last = NULL;
-        leave_ring(queue, plain, MIDDLE);
-    }
-    fifo->count -= count;
-    plain->count -= count;
-    queue->count -= count;
-    plain->running += count;
-    *out_count = count;
-    return jobs;
 }
 
 void reqctxi_queue_put_back(struct reqctxi_queue *queue,
-                            struct reqctxi_job *jobs, size_t count)
+                            struct reqctxi_fifo *jobs)
 {
     struct reqctx_lane *plain = &queue->plain;
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
-    struct reqctxi_job *last = NULL;
-    struct reqctxi_job *at = jobs;
-    for (size_t i = 0; i < count; i++) {
-        at->prev = last;
-        last = at;
-        at = at->next;
+    bool was_empty = fifo->count == 0;
+    size_t count = jobs->count;
+    reqctxi_fifo_append(jobs, fifo);
+    *fifo = *jobs;
+    *jobs = (struct reqctxi_fifo){.count = 0};
+    if (count != 0) {
+        arrive(queue, plain, MIDDLE, was_empty, count);
+        plain->running -= count;
     }
-    last->next = fifo->count != 0 ? fifo->first : NULL;
-    if (fifo->count != 0) {
-        fifo->first->prev = last;
-    } else {
-        fifo->last = last;
-        enter_ring(queue, plain, MIDDLE);
+}
+
+void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
+                        struct reqctxi_fifo *out_jobs)
+{
+    struct reqctx_lane *plain = &queue->plain;
+    struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
+    size_t count = 0;
+    if (queue->ring[MIDDLE] != plain || plain->ring[MIDDLE].next != plain ||
+        queue->ring[0] != NULL || queue->ring[2] != NULL) {
+        return;
     }
-    fifo->first = jobs;
-    fifo->count += count;
-    plain->count += count;
-    queue->count += count;
-    plain->running -= count;
+    while (count < most && fifo->count != 0 && !fifo->first->is_future) {
+        reqctxi_fifo_push(out_jobs, reqctxi_fifo_remove(fifo, fifo->first));
+        count++;
+    }
+    plain->running += count;
+    if (count != 0) {
+        depart(queue, plain, MIDDLE, count);
+    }
 }
 
 void reqctxi_queue_end_plain(struct reqctxi_queue *queue, size_t count)

@@ -1,5 +1,5 @@
 /*
- * The jobs that wait and may begin, in lanes. May use job.h; knows nothing of
+ * The jobs that wait and may begin, in lanes. May use fifo.h; knows nothing of
  * workers. Guarded by its owner's lock. Allocates nothing, so nothing here
  * can fail.
  *
@@ -26,15 +26,9 @@
 #ifndef REQCTXI_LANE_H
 #define REQCTXI_LANE_H
 
-#include "pool/job.h"
+#include "pool/fifo.h"
 
 enum { REQCTXI_LEVELS = 3, REQCTXI_BUCKETS = 4096 };
-
-struct reqctxi_fifo {
-    struct reqctxi_job *first;
-    struct reqctxi_job *last; /* where first is not NULL */
-    size_t count;
-};
 
 struct reqctx_lane {
     reqctx_pool *pool;
@@ -86,15 +80,18 @@ struct reqctxi_job *reqctxi_queue_pop_any(struct reqctxi_queue *queue,
                                           uint64_t random);
 
 /*
- * Takes up to most plain jobs of the middle level, from the front of the plain
- * lane on, and counts them as running, if no other lane may begin a job now;
- * they are linked by next. put_back undoes that, for the oldest count of them
- * that have not begun; end_plain counts as many as not running any more.
+ * Plain jobs: of the plain lane and the middle level, no futures. append puts
+ * many behind those that wait; put_back, before them, counting them as not
+ * running; both empty jobs. grab moves up to most from the front to the end of
+ * out_jobs, and counts them as running, if no other lane may begin a job now.
+ * end_plain counts as many as not running any more.
  */
-struct reqctxi_job *reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
-                                       size_t *out_count);
+void reqctxi_queue_append(struct reqctxi_queue *queue,
+                          struct reqctxi_fifo *jobs);
 void reqctxi_queue_put_back(struct reqctxi_queue *queue,
-                            struct reqctxi_job *jobs, size_t count);
+                            struct reqctxi_fifo *jobs);
+void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
+                        struct reqctxi_fifo *out_jobs);
 void reqctxi_queue_end_plain(struct reqctxi_queue *queue, size_t count);
 
 /* Takes job out of its lane, wherever it stands. It is not running then. */

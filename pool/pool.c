@@ -84,6 +84,18 @@ static bool allot(bool is_wanted, size_t size, void *out_block)
     return block != NULL || !is_wanted;
 }
 
+static bool init_locks(reqctx_pool *pool)
+{
+    if (!reqctxi_hand_init(&pool->inbox)) {
+        return false;
+    }
+    if (!reqctxi_lock_init(&pool->lock)) {
+        reqctxi_hand_end(&pool->inbox);
+        return false;
+    }
+    return true;
+}
+
 /* Fills in a pool without threads. What it has allocated is in the pool. */
 static reqctx_status furnish(reqctx_pool *pool)
 {
@@ -97,10 +109,7 @@ static reqctx_status furnish(reqctx_pool *pool)
         return REQCTX_NOMEM;
     }
     reqctx_status status = reqctxi_fork_generation(&pool->generation);
-    if (status == REQCTX_OK && pthread_mutex_init(&pool->lock, NULL) != 0) {
-        status = REQCTX_SYSTEM;
-    }
-    return status;
+    return status == REQCTX_OK && !init_locks(pool) ? REQCTX_SYSTEM : status;
 }
 
 void reqctxi_pool_free_memory(reqctx_pool *pool)
@@ -111,7 +120,6 @@ void reqctxi_pool_free_memory(reqctx_pool *pool)
         reqctx_free(lane);
         lane = next;
     }
-    reqctxi_free_blocks(pool->spare);
     reqctxi_free_blocks(pool->dead);
     reqctx_free(pool->queue.buckets);
     reqctx_free(pool->times);

@@ -2,10 +2,6 @@
 
 #include <assert.h>
 
-enum {
-    SPARE_MAX = 4096 /* blocks that are kept for the next jobs */
-};
-
 size_t reqctxi_state_waiting(const reqctx_pool *pool)
 {
     return pool->queue.count + pool->delays.count;
@@ -34,7 +30,8 @@ void reqctxi_state_check(const reqctx_pool *pool)
     }
     size_t waiting = reqctxi_state_waiting(pool);
     assert(pool->accepted == pool->run + dropped + waiting + pool->running);
-    assert(pool->idle.first == NULL || pool->has_called || !may_begin(pool));
+    assert(pool->idle.first == NULL || pool->has_called || pool->seekers != 0 ||
+           !may_begin(pool));
     assert(pool->room.first == NULL || pool->state == REQCTXI_RUNNING);
     assert(pool->active <= pool->live && pool->ordinary <= pool->active);
     assert(pool->state < REQCTXI_STOPPED ||
@@ -80,10 +77,41 @@ void reqctxi_state_call_timer(reqctx_pool *pool)
     reqctxi_row_call_all(&pool->timer.row);
 }
 
+static bool may_begin_plain(const reqctx_pool *pool)
+{
+    return pool->active < pool->target && pool->state != REQCTXI_CLOSED &&
+           !reqctxi_state_high_only(pool);
+}
+
+/* Whether there is a job that may begin, be it in a hand. Where nobody has
+ * credit: so the peeks are not late. */
+static bool has_job(const reqctx_pool *pool)
+{
+    if (may_begin(pool)) {
+        return true;
+    }
+    bool has_one = false;
+    const struct reqctxi_worker *worker =
+        pool->hands != 0 && may_begin_plain(pool) ? pool->workers
+                                                                : NULL;
+    for (; worker != NULL && !has_one; worker = worker->next) {
+        has_one = worker->has_hand && reqctxi_hand_peek(&worker->hand) != 0;
+    }
+    return has_one;
+}
+
+bool reqctxi_state_must_call(const reqctx_pool *pool)
+{
+    return !pool->has_called && pool->seekers == 0 && may_begin_plain(pool) &&
+           (pool->idle.first != NULL ||
+            pool->live < reqctxi_state_allowed(pool));
+}
+
 bool reqctxi_state_needs_worker(const reqctx_pool *pool)
 {
-    return may_begin(pool) && !pool->has_called && pool->idle.first == NULL &&
-           pool->live < reqctxi_state_allowed(pool);
+    return !pool->has_called && pool->seekers == 0 &&
+           pool->idle.first == NULL &&
+           pool->live < reqctxi_state_allowed(pool) && has_job(pool);
 }
 
 void reqctxi_state_call_attention(reqctx_pool *pool)
@@ -101,7 +129,13 @@ bool reqctxi_state_is_plain(const reqctx_pool *pool,
 
 void reqctxi_state_call_idle(reqctx_pool *pool)
 {
-    if (pool->has_called || !may_begin(pool)) {
+    if (pool->has_called || pool->seekers != 0) {
+        return;
+    }
+    if (reqctxi_state_must_call(pool)) {
+        reqctxi_state_revoke(pool);
+    }
+    if (!has_job(pool)) {
         return;
     }
     struct reqctxi_seat *seat = reqctxi_row_pop(&pool->idle);
@@ -242,29 +276,9 @@ void reqctxi_state_close(reqctx_pool *pool, enum reqctxi_state state)
 {
     if (pool->state < state) {
         pool->state = state;
+        reqctxi_state_revoke(pool);
         reqctxi_state_call_attention(pool);
         reqctxi_row_call_all(&pool->room);
         reqctxi_state_settle(pool);
-    }
-}
-
-void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block)
-{
-    if (!block->is_future && pool->spare_count < SPARE_MAX) {
-        block->next = pool->spare;
-        pool->spare = block;
-        pool->spare_count++;
-    } else {
-        block->next = pool->dead;
-        pool->dead = block;
-    }
-}
-
-void reqctxi_free_blocks(struct reqctxi_job *blocks)
-{
-    while (blocks != NULL) {
-        struct reqctxi_job *next = blocks->next;
-        reqctx_free(blocks);
-        blocks = next;
     }
 }

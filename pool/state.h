@@ -46,7 +46,9 @@
  *
  *     idle       who would run a job: workers, and those who drain a stepped
  *                pool. The last to come is the first to be called, and looks
- *                for itself what there is to do.
+ *                for itself what there is to do. A worker that has just run
+ *                out of work looks several times before it sleeps here: it
+ *                seeks (worker.c).
  *     room       submitters, first come first served. Whoever takes a job
  *                out, or becomes idle, puts in the first one's for which there
  *                is room now, and calls it, so that nobody gets in between; at
@@ -58,11 +60,12 @@
  *     drainers   drains. Called at STOPPED, all, and at JOINED.
  *     waiters of a job, of a group: other waits. Called at its end.
  *
- * Of the idle, one is called at a time, and when it has come and taken a job,
- * it calls the next if more jobs may begin: a busy thread often takes the job
- * before the called one is awake, and to call more would be in vain.
+ * Of the idle, one is called at a time, and none while somebody seeks; and when
+ * that one has come and taken a job, it calls the next if more jobs may begin:
+ * a busy thread often takes the job before the called one is awake, and to
+ * call more would be in vain.
  *
- *     a job may begin, somebody is idle  =>  somebody was called
+ *     a job may begin, somebody is idle  =>  somebody was called, or seeks
  *     the queue is full                 <=>  waiting == queue_capacity + free:
  *                                            a job that is as good as taken
  *                                            needs no room
@@ -70,12 +73,40 @@
  *     STOPPED or JOINED                  =>  no job waits, none is running,
  *                                            nobody is idle
  *
+ * CREDIT
+ *
+ * Plain jobs wait in the queue, in the inbox or in hands (hand.h). What is put
+ * into these two on credit, the pool does not learn; so it must not matter:
+ *
+ *     somebody must be called for a new job  =>  nobody has credit
+ *     RUNNING is over                        =>  the inbox has none, and what
+ *                                                was in it is in the queue
+ *     CLOSED, or a worker blocks             =>  no hand, or not its hand
+ *     the queue is bounded                   =>  no hand; inbox: credit +
+ *                                                count + waiting <= capacity
+ *
+ * Somebody must be called: a worker could begin a job, one is idle or may be
+ * started, and nobody was called or seeks. When that becomes true (call_idle
+ * is told of every change that may do it) credit is revoked, under the lock of
+ * each, and then what is there is looked at: so whoever put a job in before
+ * that is seen, and who comes later finds no credit, submits with the pool's
+ * lock, and calls. That is how a worker goes to sleep: it stands in idle,
+ * revokes, looks, and sleeps. No order of memory matters but that of the locks.
+ *
+ * Credit is given to who has submitted with the pool's lock, if nobody need be
+ * called then, and nobody waits for room.
+ *
+ * The counters know of a job in the inbox, or of a worker's own in its hand,
+ * when it leaves these, or its worker comes by: a worker that has a job counts
+ * as running one until it has come by. So 0 jobs waiting and running means
+ * that there are none, where the inbox has no credit.
+ *
  * LOCKS
  *
  * One, pool->lock, guards every field that changes, of lanes, futures and
  * groups too. It is never held while user code runs, which includes the
  * allocator, the clock and the drop of a context, and no other lock is taken
- * under it but those of the hands. (The scopes' lock of lib may be held when
+ * under it but those of the hands and the inbox. (The scopes' lock of lib may be held when
  * this one is taken: by the poller of the timer. So nothing of cancel.h is
  * called under this one.) Whoever sleeps is called under it, after the change
  * that it waits for: a sleeper's seat, which may lie on its stack, is good
@@ -148,19 +179,21 @@ struct reqctx_pool {
     unsigned ordinary;
     unsigned blocked;
 
-    unsigned hands;     /* workers that have_hand */
+    struct reqctxi_hand inbox; /* its spare blocks are the pool's */
+    unsigned hands;            /* workers that have_hand */
+    bool has_credit;           /* somebody may have some */
     unsigned attention; /* atomic; counts what those with a full hand should
                          * not miss: jobs that may go before */
 
     struct reqctxi_row idle;
-    size_t free;     /* threads that are idle, or called and not yet here */
+    size_t free;     /* threads that are idle, or called and not yet here, or
+                      * seek */
     bool has_called; /* one of them */
+    unsigned seekers;
     struct reqctxi_row room;
     struct reqctxi_row helpers;
     struct reqctxi_row drainers;
 
-    struct reqctxi_job *spare; /* blocks for plain jobs, linked by next */
-    size_t spare_count;
     struct reqctxi_job *dead; /* blocks to be freed, outside of the lock */
 
     struct reqctxi_timer timer;
@@ -193,14 +226,22 @@ size_t reqctxi_bucket_of(int64_t time_ns);
 /* Frees a pool without threads and jobs (pool.c). */
 void reqctxi_pool_free_memory(reqctx_pool *pool);
 
-/* Frees blocks that nobody holds. Without the lock. */
-void reqctxi_free_blocks(struct reqctxi_job *blocks);
-
 /*
  * All of these are called with the lock held.
  */
 
+/* In the queue, or delayed: all, after a gather. */
 size_t reqctxi_state_waiting(const reqctx_pool *pool);
+
+/* Moves what is in the inbox into the queue, accepted. */
+void reqctxi_state_gather(reqctx_pool *pool);
+
+/* Gives credit to the inbox, or to the hand of a worker that has submitted, if
+ * that may be. */
+void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_worker *worker);
+
+/* Takes all credit away; what is in the inbox is in the queue then. */
+void reqctxi_state_revoke(reqctx_pool *pool);
 
 /* Whether a worker may take none but a high job now. */
 bool reqctxi_state_high_only(const reqctx_pool *pool);
@@ -237,13 +278,17 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
 bool reqctxi_state_is_plain(const reqctx_pool *pool,
                             const struct reqctxi_job *job);
 
+/* Counts what was added to a hand. */
+void reqctxi_state_count_added(reqctx_pool *pool, size_t added);
+
 /* Takes a job out of the hand of another worker than the given one, which may
  * be NULL; NULL: all are empty, or have nothing that was seen before. */
 struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
                                         const struct reqctxi_worker *worker,
                                         bool only_seen);
 
-/* The jobs in the worker's hand that have not begun wait again. */
+/* The jobs in the worker's hand that have not begun wait again, and it has no
+ * credit. */
 void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker);
 
 /* Takes a job that waits, wherever it is. */
@@ -269,8 +314,13 @@ void reqctxi_group_drop(struct reqctx_group *group);
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
                              struct reqctxi_job *job);
 
-/* A job that nobody has accepted goes: its block is the pool's. */
+/* A job that nobody has accepted goes: its block is the pool's. And one for
+ * the next; NULL: there is none. */
 void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block);
+struct reqctxi_job *reqctxi_state_take_block(reqctx_pool *pool);
+
+/* A worker that comes by leaves most blocks of what it has ended. */
+void reqctxi_state_give_blocks(reqctx_pool *pool, struct reqctxi_fifo *blocks);
 
 /* After a job has ended: calls who may go on, stops the pool if it drains and
  * that was the last. */
@@ -294,7 +344,10 @@ void reqctxi_state_call_idle(reqctx_pool *pool);
 /* A job has come that may go before those in hands. */
 void reqctxi_state_call_attention(reqctx_pool *pool);
 
-/* Whether that is so. */
+/* Whether a plain job that came now would have to call somebody. */
+bool reqctxi_state_must_call(const reqctx_pool *pool);
+
+/* Whether the timer should start one. */
 bool reqctxi_state_needs_worker(const reqctx_pool *pool);
 
 /* The workers that there may be now. */

@@ -153,24 +153,21 @@ static reqctx_status place(struct submission *submission)
 {
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *made = submission->job;
-    bool has_block = false;
-    while (!has_block) {
+    struct reqctxi_job *block = NULL;
+    while (block == NULL) {
         made->lane = find_lane(submission);
         if (made->lane != NULL) {
             reqctx_status status = refuse(pool, made->lane);
             if (status != REQCTX_OK) {
                 return status;
             }
-            has_block = made->is_future || pool->spare != NULL;
+            block = made->is_future ? made : reqctxi_state_take_block(pool);
         }
-        if (!has_block && !supply(submission)) {
+        if (block == NULL && !supply(submission)) {
             return REQCTX_NOMEM;
         }
     }
     if (!made->is_future) {
-        struct reqctxi_job *block = pool->spare;
-        pool->spare = block->next;
-        pool->spare_count--;
         *block = *made;
         submission->job = block;
     }
@@ -243,15 +240,52 @@ static void count_refusal(reqctx_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* The calling worker, if it runs a job of pool, which may submit to its own
+ * hand. */
+static struct reqctxi_worker *find_worker(const reqctx_pool *pool)
+{
+    struct reqctxi_worker *worker = reqctxi_worker_here(pool);
+    return worker != NULL && worker->jobs != 0 ? worker : NULL;
+}
+
+/* Submits on credit, if there is some for such a job. */
+static bool submit_on_credit(const struct submission *submission,
+                             struct reqctxi_worker *worker)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *made = submission->job;
+    if (made->is_future || made->level != 1 || submission->has_key ||
+        submission->order->lane != NULL) {
+        return false;
+    }
+    made->lane = &pool->queue.plain;
+    made->state = REQCTXI_QUEUED;
+    if (reqctxi_hand_put(worker != NULL ? &worker->hand : &pool->inbox, made,
+                         worker != NULL)) {
+        return true;
+    }
+    made->lane = NULL;
+    made->state = REQCTXI_NEW;
+    return false;
+}
+
 /* Submits what has been made, in place; made is let go if it is refused. */
 static reqctx_status submit(struct submission *submission)
 {
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *made = submission->job;
+    struct reqctxi_worker *worker = find_worker(pool);
+    if (submit_on_credit(submission, worker)) {
+        return REQCTX_OK;
+    }
     pthread_mutex_lock(&pool->lock);
+    reqctxi_state_gather(pool); /* came before: the order is to be kept */
     reqctx_status status = place(submission);
     if (status == REQCTX_OK) {
         status = admit(submission);
+        if (status == REQCTX_OK && !reqctxi_is_forked(pool)) {
+            reqctxi_state_grant(pool, worker);
+        }
     }
     if (status != REQCTX_OK) {
         pool->refused++;

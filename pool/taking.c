@@ -6,8 +6,7 @@
  */
 #include "pool/state.h"
 
-/* Jobs that a worker takes ahead, and how many it must be to be worth it. */
-enum { HAND_MAX = 32, HAND_MIN = 8 };
+enum { HAND_MAX = 32 }; /* jobs that a worker takes ahead */
 
 /* The job has begun. */
 static void take_from_group(reqctx_future *future)
@@ -50,38 +49,62 @@ static uint64_t next_random(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
-/* Fills the worker's hand with half of its share of the jobs that wait, if
- * nobody is idle and that is much. Not where a bound counts those that
- * wait. */
+/* Fills the worker's hand, if it is empty, with half of its share of the jobs
+ * that wait. Not where a bound counts those that wait. */
 static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     const reqctx_pool_config *config = &pool->config;
     size_t share = pool->queue.count / (2 * (size_t)pool->live);
-    size_t most = share < HAND_MAX ? share : HAND_MAX;
-    size_t count = 0;
-    if (pool->free != 0 || most < HAND_MIN || config->queue_capacity != 0 ||
-        config->lane_capacity != 0 || config->high_water != 0) {
+    struct reqctxi_fifo jobs = {.count = 0};
+    if (share == 0 || config->queue_capacity != 0 ||
+        config->lane_capacity != 0 || config->high_water != 0 ||
+        reqctxi_hand_peek(&worker->hand) != 0) {
         return;
     }
-    struct reqctxi_job *jobs = reqctxi_queue_grab(&pool->queue, most, &count);
-    if (count != 0) {
-        pool->running += count;
-        pool->hands++;
+    reqctxi_queue_grab(&pool->queue, share < HAND_MAX ? share : HAND_MAX,
+                       &jobs);
+    if (jobs.count != 0) {
+        pool->running += jobs.count;
+        pool->hands += !worker->has_hand;
         worker->has_hand = true;
-        reqctxi_hand_fill(&worker->hand, jobs, count);
+        reqctxi_hand_fill(&worker->hand, &jobs);
     }
 }
 
 void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     struct reqctxi_hand *hand = &worker->hand;
-    pthread_mutex_lock(&hand->lock);
-    if (hand->count != 0) {
-        reqctxi_queue_put_back(&pool->queue, hand->first, hand->count);
-        pool->running -= hand->count;
-        hand->count = 0;
+    if (!worker->has_hand) {
+        return;
     }
+    pthread_mutex_lock(&hand->lock);
+    struct reqctxi_fifo jobs = hand->ahead;
+    reqctxi_fifo_append(&jobs, &hand->own);
+    hand->ahead = (struct reqctxi_fifo){.count = 0};
+    __atomic_store_n(&hand->count, 0, __ATOMIC_RELAXED);
+    hand->credit = 0;
+    size_t added = hand->added;
+    hand->added = 0;
     pthread_mutex_unlock(&hand->lock);
+    reqctxi_state_count_added(pool, added);
+    pool->running -= jobs.count;
+    reqctxi_queue_put_back(&pool->queue, &jobs);
+    worker->has_hand = false;
+    pool->hands--;
+}
+
+static struct reqctxi_job *steal_from(reqctx_pool *pool,
+                                      struct reqctxi_worker *worker,
+                                      bool only_seen)
+{
+    if (!worker->has_hand || reqctxi_hand_peek(&worker->hand) == 0) {
+        return NULL;
+    }
+    size_t added;
+    struct reqctxi_job *job =
+        reqctxi_hand_steal(&worker->hand, only_seen, &added);
+    reqctxi_state_count_added(pool, added);
+    return job;
 }
 
 struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
@@ -91,12 +114,23 @@ struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
     struct reqctxi_job *job = NULL;
     struct reqctxi_worker *other = pool->hands != 0 ? pool->workers : NULL;
     while (job == NULL && other != NULL) {
-        if (other != worker && other->has_hand) {
-            job = reqctxi_hand_take(&other->hand, only_seen);
+        if (other != worker) {
+            job = steal_from(pool, other, only_seen);
         }
         other = other->next;
     }
     return job;
+}
+
+/* A plain job out of a hand: if none waits in the queue, of its own the oldest,
+ * so that none is starved by newer ones, or else of others. */
+static struct reqctxi_job *take_from_hands(reqctx_pool *pool,
+                                           struct reqctxi_worker *worker,
+                                           bool is_busy)
+{
+    struct reqctxi_job *job =
+        is_busy ? NULL : steal_from(pool, worker, false);
+    return job != NULL ? job : reqctxi_state_steal(pool, worker, is_busy);
 }
 
 static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
@@ -106,7 +140,7 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
     bool is_busy = reqctxi_queue_has(&pool->queue, only_high);
     struct reqctxi_job *job = NULL;
     if (!only_high && !reqctxi_queue_has(&pool->queue, true)) {
-        job = reqctxi_state_steal(pool, worker, is_busy);
+        job = take_from_hands(pool, worker, is_busy);
     }
     bool is_stolen = job != NULL;
     if (!is_stolen) {
@@ -135,6 +169,7 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
     if (pool->state == REQCTXI_CLOSED) {
         return NULL; /* what waits is being handed back */
     }
+    reqctxi_state_gather(pool);
     if (worker != NULL) {
         return pool->active < pool->target ? take_as_worker(pool, worker)
                                            : NULL;

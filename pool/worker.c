@@ -1,6 +1,7 @@
 #include "pool/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ enum {
     FRAMES = 4 * 1024,   /* of it, for the pool's own between two jobs */
     FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
 };
+
+enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64 };
 
 static _Thread_local struct reqctxi_worker *here;
 
@@ -129,15 +132,60 @@ static void lie_down(reqctx_pool *pool, struct reqctxi_worker *worker)
     reqctxi_state_admit(pool);
 }
 
+/* Whether a worker may go on here. */
+static bool is_kept(const reqctx_pool *pool)
+{
+    return pool->live <= pool->target + pool->config.spare_workers;
+}
+
+/*
+ * Looks for work a few times, letting others have the core in between: to
+ * sleep and be called takes longer than many a job. How often depends on
+ * whether it was any use the last times.
+ */
+static struct reqctxi_job *seek(reqctx_pool *pool,
+                                struct reqctxi_worker *worker)
+{
+    struct reqctxi_job *job = NULL;
+    unsigned looks = worker->patience;
+    while (job == NULL && looks-- > 0 && pool->state < REQCTXI_STOPPED &&
+           is_kept(pool)) {
+        pool->free++;
+        pool->seekers++;
+        reqctxi_state_admit(pool);
+        pthread_mutex_unlock(&pool->lock);
+        sched_yield();
+        pthread_mutex_lock(&pool->lock);
+        pool->seekers--;
+        pool->free--;
+        job = reqctxi_state_take(pool, worker);
+    }
+    unsigned patience = job != NULL ? 2 * worker->patience
+                                    : worker->patience / 2;
+    worker->patience = patience < PATIENCE_MIN   ? PATIENCE_MIN
+                       : patience > PATIENCE_MAX ? PATIENCE_MAX
+                                                 : patience;
+    return job;
+}
+
+static struct reqctxi_job *find_work(reqctx_pool *pool,
+                                     struct reqctxi_worker *worker)
+{
+    struct reqctxi_job *job =
+        is_kept(pool) ? reqctxi_state_take(pool, worker) : NULL;
+    if (job == NULL) {
+        reqctxi_state_put_back(pool, worker);
+        job = seek(pool, worker);
+    }
+    return job;
+}
+
 /* Runs jobs until the pool stops or can do without this worker. */
 static void serve(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     bool has_idled = false;
     while (pool->state < REQCTXI_STOPPED) {
-        struct reqctxi_job *job = NULL;
-        if (pool->live <= pool->target + pool->config.spare_workers) {
-            job = reqctxi_state_take(pool, worker);
-        }
+        struct reqctxi_job *job = find_work(pool, worker);
         if (job != NULL) {
             if (reqctxi_state_is_plain(pool, job)) {
                 reqctxi_state_end_plain(pool, worker, job);
@@ -148,7 +196,7 @@ static void serve(reqctx_pool *pool, struct reqctxi_worker *worker)
             has_idled = false;
         } else if (is_superfluous(pool, has_idled)) {
             return;
-        } else {
+        } else if (pool->state < REQCTXI_STOPPED) {
             lie_down(pool, worker);
             has_idled = idle(pool, worker, idle_ns(pool));
         }
@@ -227,7 +275,8 @@ static reqctx_status new_worker(reqctx_pool *pool,
     if (worker == NULL) {
         return REQCTX_NOMEM;
     }
-    *worker = (struct reqctxi_worker){.duty = {.pool = pool}, .pool = pool};
+    *worker = (struct reqctxi_worker){
+        .duty = {.pool = pool}, .pool = pool, .patience = PATIENCE_MIN};
     if (!reqctxi_seat_init(&worker->seat)) {
         reqctx_free(worker);
         return REQCTX_SYSTEM;

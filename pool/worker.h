@@ -28,7 +28,8 @@ struct reqctxi_worker {
     reqctx_future *shows; /* the innermost, if the pool shows jobs */
     bool is_ordinary;     /* its outermost job is not a high one */
     unsigned blocks;      /* calls and waits that block, nested */
-    bool has_hand;        /* it was filled for the jobs that it ends now */
+    bool has_hand;        /* something may be in it, or be put in */
+    unsigned patience;    /* times that it looks before it sleeps */
     struct reqctxi_hand hand;
 };
 

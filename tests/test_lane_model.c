@@ -275,25 +275,24 @@ static void grab(void)
 {
     struct twin *plain = &world.twins[0];
     size_t most = 1 + below(5);
-    size_t count = 0;
+    struct reqctxi_fifo jobs = {.count = 0};
     bool is_alone = world.ring_counts[0] == 0 && world.ring_counts[2] == 0 &&
                     world.ring_counts[1] == 1 && world.rings[1][0] == 0;
     size_t wanted = most < plain->counts[1] ? most : plain->counts[1];
-    struct reqctxi_job *jobs = reqctxi_queue_grab(&world.queue, most, &count);
-    assert_int_equal(count, is_alone ? wanted : 0);
-    size_t run = count != 0 ? below(count + 1) : 0;
+    reqctxi_queue_grab(&world.queue, most, &jobs);
+    assert_int_equal(jobs.count, is_alone ? wanted : 0);
+    size_t run = jobs.count != 0 ? below(jobs.count + 1) : 0;
     for (size_t i = 0; i < run; i++) {
         int number = plain->jobs[1][0];
-        assert_ptr_equal(jobs, &world.jobs[number]);
-        jobs = jobs->next;
+        assert_ptr_equal(reqctxi_fifo_remove(&jobs, jobs.first),
+                         &world.jobs[number]);
         world_leave(number);
         world.states[number] = FREE;
         plain->pins--;
     }
     reqctxi_queue_end_plain(&world.queue, run);
-    if (count > run) {
-        reqctxi_queue_put_back(&world.queue, jobs, count - run);
-    }
+    reqctxi_queue_put_back(&world.queue, &jobs);
+    assert_int_equal(jobs.count, 0);
     world_refresh(0);
 }
 
