@@ -80,11 +80,12 @@ static void let_go(struct reqctxi_nodes *nodes, struct reqctx_node *node)
     }
 }
 
-/* Not inlined: stack.h says why. */
-REQCTXI_OPAQUE static void end_tree(struct reqctx_node *root)
+/* Not inlined: stack.h says why. Whether any value may have had a hook. */
+REQCTXI_OPAQUE static bool end_tree(struct reqctx_node *root)
 {
     REQCTXI_OPAQUE_BODY;
     struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
+    bool had_hooks = false;
     bury(nodes, root);
     while (nodes->dead != NULL) {
         struct reqctx_node *dead = reqctxi_node_pop(&nodes->dead);
@@ -92,8 +93,10 @@ REQCTXI_OPAQUE static void end_tree(struct reqctx_node *root)
         let_go(nodes, (struct reqctx_node *)(uintptr_t)dead->key);
         let_go(nodes, dead->child[1]);
         reqctxi_node_give(dead);
+        had_hooks |= !reqctxi_entry_is_plain(&entry);
         reqctxi_entry_drop(&entry);
     }
+    return had_hooks;
 }
 
 void reqctxi_node_drop(struct reqctx_node *node)
@@ -101,6 +104,11 @@ void reqctxi_node_drop(struct reqctx_node *node)
     if (node != NULL && reqctxi_ref_drop(&node->count)) {
         end_tree(node);
     }
+}
+
+bool reqctxi_node_drop_many(struct reqctx_node *node, uintptr_t count)
+{
+    return reqctxi_ref_drop_many(&node->count, count) && end_tree(node);
 }
 
 struct reqctx_node *reqctxi_node_own(struct reqctx_node **slot)

@@ -109,6 +109,10 @@ struct reqctx_node *reqctxi_node_hold(struct reqctx_node *node);
  */
 void reqctxi_node_drop(struct reqctx_node *node);
 
+/* The same for count references to node at once, both neither NULL nor 0.
+ * Whether anything was dropped that may have hooks. */
+bool reqctxi_node_drop_many(struct reqctx_node *node, uintptr_t count);
+
 /*
  * Makes the node in slot the caller's alone: it is, or a reserved node takes
  * its place there as a copy.

@@ -12,7 +12,8 @@
  * reason: it pairs with the drop of the one that left.
  *
  * Who finds a count of one and gives that one up needs no atomic operation: it
- * was the last, and nobody is left to look at the word.
+ * was the last, and nobody is left to look at the word. The same is true of a
+ * count that is all one's own.
  *
  * Overflow. A count that reaches PINNED stays about there for ever: what it
  * counts leaks, and is never freed under a holder.
@@ -72,6 +73,22 @@ static inline bool reqctxi_ref_drop(uintptr_t *count)
         reqctxi_ref_pin(count);
     }
     return before == 1;
+}
+
+/*
+ * Drops many at once, which the caller holds; the same orders. They are fewer
+ * than PINNED by far.
+ */
+static inline bool reqctxi_ref_drop_many(uintptr_t *count, uintptr_t many)
+{
+    if (__atomic_load_n(count, __ATOMIC_ACQUIRE) == many) {
+        return true;
+    }
+    uintptr_t before = __atomic_fetch_sub(count, many, __ATOMIC_ACQ_REL);
+    if (before >= REQCTXI_PINNED) {
+        reqctxi_ref_pin(count);
+    }
+    return before == many;
 }
 
 #endif

@@ -17,6 +17,21 @@ static void the_last_drop_is_told(void **state)
     assert_true(reqctxi_ref_drop(&count));
 }
 
+static void many_drops_are_as_one(void **state)
+{
+    (void)state;
+    uintptr_t count = 5;
+    assert_false(reqctxi_ref_drop_many(&count, 3));
+    assert_int_equal(count, 2);
+    assert_true(reqctxi_ref_drop_many(&count, 2));
+
+    count = REQCTXI_PINNED;
+    reqctxi_ref_hold(&count);
+    uintptr_t pinned = count;
+    assert_false(reqctxi_ref_drop_many(&count, 1000));
+    assert_int_equal(count, pinned);
+}
+
 static void a_count_just_below_the_limit_is_exact(void **state)
 {
     (void)state;
@@ -46,6 +61,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_drop_is_told),
+        cmocka_unit_test(many_drops_are_as_one),
         cmocka_unit_test(a_count_just_below_the_limit_is_exact),
         cmocka_unit_test(a_count_that_overflows_is_pinned_for_ever),
     };

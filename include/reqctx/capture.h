@@ -21,7 +21,7 @@ REQCTX_BEGIN_DECLS
  * the snapshot: what it sets, nobody else sees. It may be entered again, and
  * goes on with what it had. Not to be copied or moved once taken. A capture
  * of all zeros (REQCTX_ZERO) is one of the empty context. Every function
- * below answers NULL with REQCTX_INVALID, but for reqctx_capture_take.
+ * below that has a status answers NULL with REQCTX_INVALID.
  */
 typedef struct reqctx_capture {
     uintptr_t reserved;
@@ -71,6 +71,51 @@ REQCTX_API reqctx_status reqctx_capture_leave(reqctx_capture *capture);
  * Threads: any.
  */
 REQCTX_API reqctx_status reqctx_capture_drop(reqctx_capture *capture);
+
+/*
+ * Drops that are put off. A worker that runs thousands of jobs which were
+ * captured in one context would, with each drop, write to a counter that the
+ * submitter and the other workers write to, too; that costs more than a short
+ * job. With these the worker only counts, in its own memory, and drops all
+ * at once, when it comes to a job of another context or has nothing to do.
+ *
+ *     for (job = first; job != NULL; job = next(queue)) {
+ *         reqctx_drops_keep(&drops, &job->capture);
+ *         enter, run, leave
+ *         reqctx_capture_drop_later(&job->capture, &drops);
+ *     }
+ *     reqctx_drops_end(&drops);
+ *
+ * All zeros (REQCTX_ZERO) is none. A worker's own, and not to be copied; it
+ * must be ended before its memory goes. Meanwhile the snapshot's values live.
+ */
+typedef struct reqctx_drops {
+    struct reqctx_node *root; /* the library's */
+    uintptr_t count;
+    uintptr_t reserved[2];
+} reqctx_drops;
+
+/*
+ * Drop later lets go of capture as reqctx_capture_drop does, but puts off
+ * the drop of what others hold, too. What only this capture had, as what the
+ * job set in it, is dropped now, and so is before what drops had put off of
+ * another context. Keep drops what was put off, unless next keeps all of it
+ * alive anyway, being of the same context; end drops it in any case.
+ *
+ * capture  not entered: else nothing changes.
+ * next     borrowed; NULL: there is none.
+ *
+ * Returns: whether values' hooks may have been called. If not, the current
+ *          context is surely what it was.
+ * Threads: one at a time for a drops, the same until it is ended.
+ * Cost:    some instructions where the context stays the same, and an atomic
+ *          operation where it changes, besides what ends with it.
+ */
+REQCTX_API bool reqctx_capture_drop_later(reqctx_capture *capture,
+                                          reqctx_drops *drops);
+REQCTX_API bool reqctx_drops_keep(reqctx_drops *drops,
+                                  const reqctx_capture *next);
+REQCTX_API bool reqctx_drops_end(reqctx_drops *drops);
 
 /*
  * pthread_create, but the new thread runs function in a snapshot of the

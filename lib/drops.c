@@ -1,0 +1,127 @@
+/*
+ * Drops that are put off (capture.h). May use node.h.
+ *
+ *     drops->count references to drops->root are drops' own
+ *
+ * as if each were a capture's that has not been dropped. So the root's count
+ * tells the truth, and says to everybody that the tree is shared; only who
+ * the holder is has changed, which no count knows.
+ *
+ * What a job sets in its snapshot are patches in front of it (map.h) in most
+ * cases: peeled off, its capture shows the snapshot again. So jobs that set
+ * something put off their drops as do those that only read.
+ */
+#include <reqctx/capture.h>
+
+#include "lib/node.h"
+#include "lib/ref.h"
+
+/* As many as are put off at most: counts are far from an overflow then, be
+ * there ever so many jobs. */
+enum { MOST = 1 << 20 };
+
+/* Takes what was put off out of drops and then drops it: hooks may use it. */
+static bool end(reqctx_drops *drops)
+{
+    struct reqctx_node *root = drops->root;
+    uintptr_t count = drops->count;
+    drops->root = NULL;
+    drops->count = 0;
+    return count != 0 && reqctxi_node_drop_many(root, count);
+}
+
+/*
+ * Drops what nobody shares: the patches in front of root, or all of it.
+ * Gives what is left, which others hold, too, or NULL. What is put off is
+ * left: one reference is drops', and another root's.
+ */
+static struct reqctx_node *peel(struct reqctx_node *root, bool *had_hooks)
+{
+    while (root != NULL && reqctxi_ref_is_one(&root->count)) {
+        if (root->colour != REQCTXI_PATCH) {
+            *had_hooks |= reqctxi_node_drop_many(root, 1);
+            return NULL;
+        }
+        struct reqctx_node *patch = root;
+        struct reqctxi_entry entry = patch->entry;
+        root = patch->child[0];
+        reqctxi_node_give(patch);
+        *had_hooks |= !reqctxi_entry_is_plain(&entry);
+        reqctxi_entry_drop(&entry);
+    }
+    return root;
+}
+
+/* Drops all but the one reference that the caller is about to put off. */
+static void lighten(reqctx_drops *drops)
+{
+    reqctxi_node_drop_many(drops->root, drops->count);
+    drops->count = 0;
+}
+
+/* Puts off the drop of root, whatever drops has now. */
+__attribute__((noinline)) static bool put_off(reqctx_drops *drops,
+                                              struct reqctx_node *root)
+{
+    bool had_hooks = false;
+    root = peel(root, &had_hooks);
+    if (root == NULL) {
+        return had_hooks;
+    }
+    /* Again: hooks may wait for jobs, whose drops are put off meanwhile. */
+    while (drops->root != root && drops->count != 0) {
+        had_hooks |= end(drops);
+    }
+    if (drops->count == MOST) {
+        lighten(drops);
+    }
+    drops->root = root;
+    drops->count++;
+    return had_hooks;
+}
+
+bool reqctx_capture_drop_later(reqctx_capture *capture, reqctx_drops *drops)
+{
+    /* Relaxed: who drops a capture has it to himself, unless it is entered,
+     * and that is a mistake. */
+    if (capture == NULL || drops == NULL ||
+        __atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
+        return false;
+    }
+    struct reqctx_node *root = capture->frame.map.root;
+    capture->frame.map = (reqctx_map){0};
+    capture->frame.number = 0; /* its tokens are of no context now */
+    if (root == NULL) {
+        return false;
+    }
+    if (root != drops->root || drops->count - 1 >= MOST - 1) {
+        return put_off(drops, root);
+    }
+    drops->count++;
+    return false;
+}
+
+/* Whether root is base with no more than patches in front: who has root then
+ * keeps all of base alive, and putting off a drop of base keeps nothing. */
+static bool is_made_of(const struct reqctx_node *base,
+                       const struct reqctx_node *root)
+{
+    while (root != base && root != NULL && root->colour == REQCTXI_PATCH) {
+        root = root->child[0];
+    }
+    return root == base;
+}
+
+bool reqctx_drops_keep(reqctx_drops *drops, const reqctx_capture *next)
+{
+    if (drops == NULL || drops->count == 0 ||
+        (next != NULL && is_made_of(drops->root, next->frame.map.root))) {
+        return false;
+    }
+    return end(drops);
+}
+
+bool reqctx_drops_end(reqctx_drops *drops)
+{
+    return drops != NULL && end(drops);
+}
