@@ -261,20 +261,23 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
                      struct reqctxi_job *job, unsigned attention)
 {
+    struct reqctxi_series series;
     unsigned turns = TURNS;
+    reqctxi_series_begin(&series, pool);
     while (job != NULL) {
-        reqctx_result result;
-        bool left_entered = reqctxi_job_end(job, REQCTX_DROP_NONE, &result);
+        reqctx_drop_reason reason;
+        bool left_entered = reqctxi_series_run(&series, job, &reason);
         if (reqctxi_is_forked(pool)) {
-            return; /* the hand's lock may be held by nobody */
+            break; /* the hand's lock may be held by nobody */
         }
         /* Relaxed: see reqctxi_state_call_attention. */
         bool is_more =
             --turns != 0 && worker->blocks == 0 &&
             attention == __atomic_load_n(&pool->attention, __ATOMIC_RELAXED);
-        job = reqctxi_hand_next(&worker->hand, job, result.dropped,
-                                left_entered, is_more);
+        job = reqctxi_hand_next(&worker->hand, job, reason, left_entered,
+                                is_more);
     }
+    reqctxi_series_end(&series);
 }
 
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,

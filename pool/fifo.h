@@ -47,8 +47,8 @@ static inline void reqctxi_fifo_push_front(struct reqctxi_fifo *fifo,
     fifo->count++;
 }
 
-static inline struct reqctxi_job *
-reqctxi_fifo_remove(struct reqctxi_fifo *fifo, struct reqctxi_job *job)
+static inline struct reqctxi_job *reqctxi_fifo_remove(struct reqctxi_fifo *fifo,
+                                                      struct reqctxi_job *job)
 {
     if (job->prev != NULL) {
         job->prev->next = job->next;

@@ -9,13 +9,13 @@
  */
 #include "pool/state.h"
 
-static unsigned generation;
+unsigned reqctxi_generation;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_kept;
 
 static void count(void)
 {
-    generation++;
+    reqctxi_generation++;
 }
 
 static void begin(void)
@@ -26,11 +26,6 @@ static void begin(void)
 reqctx_status reqctxi_fork_generation(unsigned *out_generation)
 {
     pthread_once(&once, begin);
-    *out_generation = generation;
+    *out_generation = reqctxi_generation;
     return is_kept ? REQCTX_OK : REQCTX_SYSTEM;
-}
-
-bool reqctxi_is_forked(const reqctx_pool *pool)
-{
-    return pool->generation != generation;
 }

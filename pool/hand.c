@@ -48,27 +48,29 @@ static void expect(const struct reqctxi_job *block)
     }
 }
 
-bool reqctxi_hand_put(struct reqctxi_hand *hand, const struct reqctxi_job *job,
-                      bool is_own)
+struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand)
 {
     pthread_mutex_lock(&hand->lock);
-    bool is_in = hand->credit != 0 && hand->spare.count != 0;
-    if (is_in) {
-        struct reqctxi_job *block =
-            reqctxi_fifo_remove(&hand->spare, hand->spare.first);
-        *block = *job;
-        if (is_own) {
-            reqctxi_fifo_push_front(&hand->own, block);
-        } else {
-            reqctxi_fifo_push(&hand->ahead, block);
-        }
-        hand->credit--;
-        hand->added++;
-        change_count(hand, 1);
+    if (hand->credit == 0 || hand->spare.count == 0) {
+        pthread_mutex_unlock(&hand->lock);
+        return NULL;
     }
+    return reqctxi_fifo_remove(&hand->spare, hand->spare.first);
+}
+
+void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
+                          bool is_own)
+{
+    if (is_own) {
+        reqctxi_fifo_push_front(&hand->own, job);
+    } else {
+        reqctxi_fifo_push(&hand->ahead, job);
+    }
+    hand->credit--;
+    hand->added++;
+    change_count(hand, 1);
     expect(hand->spare.first);
     pthread_mutex_unlock(&hand->lock);
-    return is_in;
 }
 
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs)

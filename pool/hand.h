@@ -15,8 +15,8 @@
  *
  *     inbox          j12 j13 j14                  credit 1000
  *     pool's queue   j9 j10 j11
- *     hand of A      own: c2 c1   ahead: j3 j4    A runs j2, which is submitting
- *     hand of B      own:         ahead: j6 j7    B runs j5
+ *     hand of A      own: c2 c1   ahead: j3 j4    A runs j2, which is
+ * submitting hand of B      own:         ahead: j6 j7    B runs j5
  *
  * Who may put a job in, without asking the pool, is decided by *credit*: so
  * many more. The pool gives it, with both locks held, and takes it away; then
@@ -73,10 +73,14 @@ static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
     return __atomic_load_n(&hand->count, __ATOMIC_RELAXED);
 }
 
-/* Puts job, moved into a block, behind the others of the inbox, or on top of a
- * worker's own. False: there is no credit, or no block. */
-bool reqctxi_hand_put(struct reqctxi_hand *hand, const struct reqctxi_job *job,
-                      bool is_own);
+/*
+ * Lends a block to be filled in and put behind the others of the inbox, or on
+ * top of a worker's own; what is done in between must be short, for it is done
+ * with the lock held. NULL: there is no credit, or no block, and no lock held.
+ */
+struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand);
+void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
+                          bool is_own);
 
 /* Puts jobs into an empty hand. */
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);

@@ -278,6 +278,51 @@ bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
     return left;
 }
 
+void reqctxi_series_begin(struct reqctxi_series *series,
+                          const reqctx_pool *pool)
+{
+    *series = (struct reqctxi_series){.duty = {.pool = pool, .jobs = 1}};
+    reqctxi_duty_begin(&series->duty);
+    reqctx_capture_enter(&series->around);
+}
+
+/* What hooks have set around is gone. */
+static void renew(struct reqctxi_series *series)
+{
+    reqctx_capture_leave(&series->around);
+    reqctx_capture_drop(&series->around);
+    reqctx_capture_enter(&series->around);
+}
+
+void reqctxi_series_end(struct reqctxi_series *series)
+{
+    reqctx_drops_end(&series->drops);
+    reqctx_capture_leave(&series->around);
+    reqctx_capture_drop(&series->around);
+    reqctxi_duty_end(&series->duty);
+}
+
+bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
+                        reqctx_drop_reason *out_reason)
+{
+    if (reqctx_drops_keep(&series->drops, &job->capture)) {
+        renew(series);
+    }
+    series->duty.job = job;
+    series->duty.label = job->label;
+    reqctx_capture_enter(&job->capture);
+    reqctx_result result = {.dropped = find_reason()};
+    call(job, &series->duty, &result);
+    series->duty.label = NULL; /* may have ended with the job's arg */
+    bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
+    if (reqctx_capture_drop_later(&job->capture, &series->drops) || left) {
+        renew(series);
+    }
+    series->duty.job = NULL;
+    *out_reason = result.dropped;
+    return left;
+}
+
 /* Calls one, in a copy of its context that does not lie in its memory. */
 static void call_done(reqctx_done *done, const reqctx_result *result)
 {

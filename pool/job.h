@@ -169,6 +169,27 @@ bool reqctxi_duty_is_job(const struct reqctxi_job *job);
 bool reqctxi_duty_is_in_lane(const reqctx_lane *lane);
 bool reqctxi_duty_is_in_group(const reqctx_group *group);
 
+/*
+ * Plain jobs that a worker runs one after the other: each ends as by
+ * reqctxi_job_end, but with one duty, one context around, which is made anew
+ * when a hook may have set something there, and drops that are put off
+ * (capture.h): a job's context is dropped at the latest before one of another
+ * context runs, or at the end of the series.
+ */
+struct reqctxi_series {
+    struct reqctxi_duty duty;
+    reqctx_capture around;
+    reqctx_drops drops;
+};
+
+void reqctxi_series_begin(struct reqctxi_series *series,
+                          const reqctx_pool *pool);
+void reqctxi_series_end(struct reqctxi_series *series);
+
+/* Runs or drops job; whether contexts were left entered. */
+bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
+                        reqctx_drop_reason *out_reason);
+
 /* How many jobs the calling thread ends now, one on top of the other. */
 unsigned reqctxi_duty_jobs(void);
 

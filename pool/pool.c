@@ -71,6 +71,8 @@ static void configure(reqctx_pool *pool, const reqctx_pool_config *config,
     pool->config.name = pool->name;
     pool->config.shows_jobs |=
         config->on_stuck != NULL && config->stuck_after_ns != 0;
+    pool->is_plain = !pool->config.shows_jobs && !config->measures &&
+                     config->lane_by == NULL;
 }
 
 /* Zeroed memory for something that only some pools have. */

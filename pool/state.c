@@ -92,8 +92,7 @@ static bool has_job(const reqctx_pool *pool)
     }
     bool has_one = false;
     const struct reqctxi_worker *worker =
-        pool->hands != 0 && may_begin_plain(pool) ? pool->workers
-                                                                : NULL;
+        pool->hands != 0 && may_begin_plain(pool) ? pool->workers : NULL;
     for (; worker != NULL && !has_one; worker = worker->next) {
         has_one = worker->has_hand && reqctxi_hand_peek(&worker->hand) != 0;
     }

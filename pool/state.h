@@ -106,11 +106,11 @@
  * One, pool->lock, guards every field that changes, of lanes, futures and
  * groups too. It is never held while user code runs, which includes the
  * allocator, the clock and the drop of a context, and no other lock is taken
- * under it but those of the hands and the inbox. (The scopes' lock of lib may be held when
- * this one is taken: by the poller of the timer. So nothing of cancel.h is
- * called under this one.) Whoever sleeps is called under it, after the change
- * that it waits for: a sleeper's seat, which may lie on its stack, is good
- * until the caller unlocks.
+ * under it but those of the hands and the inbox. (The scopes' lock of lib may
+ * be held when this one is taken: by the poller of the timer. So nothing of
+ * cancel.h is called under this one.) Whoever sleeps is called under it, after
+ * the change that it waits for: a sleeper's seat, which may lie on its stack,
+ * is good until the caller unlocks.
  */
 #ifndef REQCTXI_STATE_H
 #define REQCTXI_STATE_H
@@ -155,6 +155,7 @@ struct reqctx_pool {
     char name[16];             /* as much as a thread's name can show */
     sigset_t signals;
     unsigned generation; /* see reqctxi_is_forked */
+    bool is_plain;       /* so are jobs of which nothing more is asked */
 
     /* Guarded by lock. */
     enum reqctxi_state state;
@@ -213,11 +214,17 @@ struct reqctx_group {
     struct reqctxi_row waiters;
 };
 
+/* The count of forks above this process (fork.c). */
+extern __attribute__((visibility("hidden"))) unsigned reqctxi_generation;
+
 /* Whether the caller is in a child of fork(), and the pool its parent's. The
  * pool's lock may be held for ever then: nothing else may be asked. */
-bool reqctxi_is_forked(const reqctx_pool *pool);
+static inline bool reqctxi_is_forked(const reqctx_pool *pool)
+{
+    return pool->generation != reqctxi_generation;
+}
 
-/* The count of forks above this process; REQCTX_SYSTEM: it cannot be kept. */
+/* That count, from now on kept; REQCTX_SYSTEM: it cannot be. */
 reqctx_status reqctxi_fork_generation(unsigned *out_generation);
 
 /* The bucket of a time in a histogram; 0 for one below 0 (insight.c). */

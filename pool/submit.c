@@ -253,20 +253,58 @@ static bool submit_on_credit(const struct submission *submission,
                              struct reqctxi_worker *worker)
 {
     reqctx_pool *pool = submission->pool;
-    struct reqctxi_job *made = submission->job;
+    const struct reqctxi_job *made = submission->job;
+    struct reqctxi_hand *hand = worker != NULL ? &worker->hand : &pool->inbox;
     if (made->is_future || made->level != 1 || submission->has_key ||
         submission->order->lane != NULL) {
         return false;
     }
-    made->lane = &pool->queue.plain;
-    made->state = REQCTXI_QUEUED;
-    if (reqctxi_hand_put(worker != NULL ? &worker->hand : &pool->inbox, made,
-                         worker != NULL)) {
-        return true;
+    struct reqctxi_job *block = reqctxi_hand_begin_put(hand);
+    if (block == NULL) {
+        return false;
     }
-    made->lane = NULL;
-    made->state = REQCTXI_NEW;
-    return false;
+    *block = *made;
+    block->lane = &pool->queue.plain;
+    block->state = REQCTXI_QUEUED;
+    reqctxi_hand_end_put(hand, block, worker != NULL);
+    return true;
+}
+
+/*
+ * The short way, for the plainest job: made in its block, in a snapshot of the
+ * current context or in the empty one. False: it is to go the long way. To
+ * take a snapshot calls nothing of the user's: it may be done with the lock of
+ * a hand held.
+ */
+static bool submit_quickly(reqctx_pool *pool, void (*run)(void *arg), void *arg,
+                           bool is_empty)
+{
+    if (!pool->is_plain || run == NULL) {
+        return false;
+    }
+    int64_t since_ns = reqctx_now_coarse_ns();
+    struct reqctxi_worker *worker = find_worker(pool);
+    struct reqctxi_hand *hand = worker != NULL ? &worker->hand : &pool->inbox;
+    struct reqctxi_job *job = reqctxi_hand_begin_put(hand);
+    if (job == NULL) {
+        return false;
+    }
+    if (is_empty) {
+        job->capture = (reqctx_capture)REQCTX_ZERO;
+    } else {
+        reqctx_capture_take(&job->capture);
+    }
+    job->run = run;
+    job->drop = NULL;
+    job->arg = arg;
+    job->label = NULL;
+    job->pool = pool;
+    job->lane = &pool->queue.plain;
+    job->since_ns = since_ns;
+    job->level = 1;
+    job->state = REQCTXI_QUEUED;
+    reqctxi_hand_end_put(hand, job, worker != NULL);
+    return true;
 }
 
 /* Submits what has been made, in place; made is let go if it is refused. */
@@ -361,6 +399,10 @@ reqctx_status reqctx_pool_submit_job(reqctx_pool *pool, const reqctx_job *order,
 reqctx_status reqctx_pool_submit(reqctx_pool *pool, void (*run)(void *arg),
                                  void *arg)
 {
+    if (pool != NULL && !reqctxi_is_forked(pool) &&
+        submit_quickly(pool, run, arg, false)) {
+        return REQCTX_OK;
+    }
     return reqctx_pool_submit_job(pool, &(reqctx_job){.run = run, .arg = arg},
                                   NULL);
 }
@@ -368,6 +410,10 @@ reqctx_status reqctx_pool_submit(reqctx_pool *pool, void (*run)(void *arg),
 reqctx_status reqctx_pool_submit_in(reqctx_pool *pool, reqctx *ctx,
                                     void (*run)(void *arg), void *arg)
 {
+    if (pool != NULL && ctx == NULL && !reqctxi_is_forked(pool) &&
+        submit_quickly(pool, run, arg, true)) {
+        return REQCTX_OK;
+    }
     return reqctx_pool_submit_job(
         pool, &(reqctx_job){.run = run, .arg = arg, .in = true, .context = ctx},
         NULL);

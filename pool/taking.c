@@ -93,9 +93,8 @@ void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
     pool->hands--;
 }
 
-static struct reqctxi_job *steal_from(reqctx_pool *pool,
-                                      struct reqctxi_worker *worker,
-                                      bool only_seen)
+static struct reqctxi_job *
+steal_from(reqctx_pool *pool, struct reqctxi_worker *worker, bool only_seen)
 {
     if (!worker->has_hand || reqctxi_hand_peek(&worker->hand) == 0) {
         return NULL;
@@ -124,12 +123,10 @@ struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
 
 /* A plain job out of a hand: if none waits in the queue, of its own the oldest,
  * so that none is starved by newer ones, or else of others. */
-static struct reqctxi_job *take_from_hands(reqctx_pool *pool,
-                                           struct reqctxi_worker *worker,
-                                           bool is_busy)
+static struct reqctxi_job *
+take_from_hands(reqctx_pool *pool, struct reqctxi_worker *worker, bool is_busy)
 {
-    struct reqctxi_job *job =
-        is_busy ? NULL : steal_from(pool, worker, false);
+    struct reqctxi_job *job = is_busy ? NULL : steal_from(pool, worker, false);
     return job != NULL ? job : reqctxi_state_steal(pool, worker, is_busy);
 }
 

@@ -160,8 +160,8 @@ static struct reqctxi_job *seek(reqctx_pool *pool,
         pool->free--;
         job = reqctxi_state_take(pool, worker);
     }
-    unsigned patience = job != NULL ? 2 * worker->patience
-                                    : worker->patience / 2;
+    unsigned patience =
+        job != NULL ? 2 * worker->patience : worker->patience / 2;
     worker->patience = patience < PATIENCE_MIN   ? PATIENCE_MIN
                        : patience > PATIENCE_MAX ? PATIENCE_MAX
                                                  : patience;
