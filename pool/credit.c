@@ -6,8 +6,8 @@
 #include "pool/state.h"
 
 enum {
-    SPARE_MAX = 4096, /* blocks that the pool keeps for the next jobs */
-    HAND_SPARE = 64   /* and that a hand keeps */
+    SPARE_MAX = 16384, /* blocks that the pool keeps for the next jobs */
+    HAND_SPARE = 64    /* and that a hand keeps */
 };
 
 void reqctxi_state_gather(reqctx_pool *pool)
@@ -20,6 +20,7 @@ void reqctxi_state_gather(reqctx_pool *pool)
     size_t count = inbox->ahead.count;
     reqctxi_queue_append(&pool->queue, &inbox->ahead);
     inbox->added = 0;
+    reqctxi_hand_look(inbox);
     __atomic_store_n(&inbox->count, 0, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&inbox->lock);
     pool->accepted += count;

@@ -244,6 +244,7 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
     }
     pool->left_entered += hand->left_entered;
     hand->left_entered = 0;
+    reqctxi_hand_look(hand);
     bool has_hand = hand->count != 0 || hand->credit != 0;
     pthread_mutex_unlock(&hand->lock);
     reqctxi_queue_end_plain(&pool->queue, total);

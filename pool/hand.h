@@ -54,6 +54,13 @@ struct reqctxi_hand {
     const struct reqctxi_job *seen; /* the one to steal, when somebody looked */
     struct reqctxi_fifo spare;      /* blocks for jobs */
 
+    /* Times. To read the clock for every job would cost as much as to put it
+     * in. So the first that comes after the pool has looked has its time, and
+     * those after it have the same: what is told of a job's age may be wrong
+     * by the time between two looks, the length of a job or less. */
+    bool is_timely; /* atomic; since_ns is of after the last look */
+    int64_t since_ns;
+
     /* Ended by the hand's worker and not counted by the pool yet. */
     uint64_t ended_for[REQCTX_DROP_REASONS]; /* by reason; 0: they ran */
     uint64_t left_entered;
@@ -73,10 +80,37 @@ static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
     return __atomic_load_n(&hand->count, __ATOMIC_RELAXED);
 }
 
+/* The time for the next job to be put in, or 0: it has that of another. */
+static inline int64_t reqctxi_hand_time(const struct reqctxi_hand *hand)
+{
+    /* Relaxed: a time more or less orders nothing. */
+    return __atomic_load_n(&hand->is_timely, __ATOMIC_RELAXED)
+               ? 0
+               : reqctx_now_coarse_ns();
+}
+
+/* With the lock held, the time of that job. */
+static inline int64_t reqctxi_hand_stamp(struct reqctxi_hand *hand,
+                                         int64_t time_ns)
+{
+    if (time_ns != 0) {
+        hand->since_ns = time_ns;
+        __atomic_store_n(&hand->is_timely, true, __ATOMIC_RELAXED);
+    }
+    return hand->since_ns;
+}
+
+/* The pool looks, with the lock held. */
+static inline void reqctxi_hand_look(struct reqctxi_hand *hand)
+{
+    __atomic_store_n(&hand->is_timely, false, __ATOMIC_RELAXED);
+}
+
 /*
  * Lends a block to be filled in and put behind the others of the inbox, or on
  * top of a worker's own; what is done in between must be short, for it is done
- * with the lock held. NULL: there is no credit, or no block, and no lock held.
+ * with the lock held. Blocks are allocated, before, if only these are missing.
+ * NULL: there is no credit, or no block, and no lock held.
  */
 struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand);
 void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,

@@ -282,9 +282,9 @@ static bool submit_quickly(reqctx_pool *pool, void (*run)(void *arg), void *arg,
     if (!pool->is_plain || run == NULL) {
         return false;
     }
-    int64_t since_ns = reqctx_now_coarse_ns();
     struct reqctxi_worker *worker = find_worker(pool);
     struct reqctxi_hand *hand = worker != NULL ? &worker->hand : &pool->inbox;
+    int64_t now_ns = reqctxi_hand_time(hand);
     struct reqctxi_job *job = reqctxi_hand_begin_put(hand);
     if (job == NULL) {
         return false;
@@ -300,7 +300,7 @@ static bool submit_quickly(reqctx_pool *pool, void (*run)(void *arg), void *arg,
     job->label = NULL;
     job->pool = pool;
     job->lane = &pool->queue.plain;
-    job->since_ns = since_ns;
+    job->since_ns = reqctxi_hand_stamp(hand, now_ns);
     job->level = 1;
     job->state = REQCTXI_QUEUED;
     reqctxi_hand_end_put(hand, job, worker != NULL);
