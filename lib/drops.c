@@ -1,11 +1,13 @@
 /*
- * Drops that are put off (capture.h). May use node.h.
+ * Drops that are put off (capture.h). May use thread.h.
  *
  *     drops->count references to drops->root are drops' own
  *
  * as if each were a capture's that has not been dropped. So the root's count
  * tells the truth, and says to everybody that the tree is shared; only who
- * the holder is has changed, which no count knows.
+ * the holder is has changed, which no count knows. The thread may take them
+ * for snapshots of the same root, and give back more (thread.h, the purse):
+ * count may be 0 then, but root says whose jobs the thread runs.
  *
  * What a job sets in its snapshot are patches in front of it (map.h) in most
  * cases: peeled off, its capture shows the snapshot again. So jobs that set
@@ -13,12 +15,8 @@
  */
 #include <reqctx/capture.h>
 
-#include "lib/node.h"
 #include "lib/ref.h"
-
-/* As many as are put off at most: counts are far from an overflow then, be
- * there ever so many jobs. */
-enum { MOST = 1 << 20 };
+#include "lib/thread.h"
 
 /* Takes what was put off out of drops and then drops it: hooks may use it. */
 static bool end(reqctx_drops *drops)
@@ -27,6 +25,7 @@ static bool end(reqctx_drops *drops)
     uintptr_t count = drops->count;
     drops->root = NULL;
     drops->count = 0;
+    reqctxi_drops_unlink(drops);
     return count != 0 && reqctxi_node_drop_many(root, count);
 }
 
@@ -72,11 +71,12 @@ __attribute__((noinline)) static bool put_off(reqctx_drops *drops,
     while (drops->root != root && drops->count != 0) {
         had_hooks |= end(drops);
     }
-    if (drops->count == MOST) {
+    if (drops->count >= REQCTXI_DROPS_MOST) {
         lighten(drops);
     }
     drops->root = root;
     drops->count++;
+    reqctxi_drops_link(drops);
     return had_hooks;
 }
 
@@ -94,7 +94,7 @@ bool reqctx_capture_drop_later(reqctx_capture *capture, reqctx_drops *drops)
     if (root == NULL) {
         return false;
     }
-    if (root != drops->root || drops->count - 1 >= MOST - 1) {
+    if (root != drops->root || drops->count >= REQCTXI_DROPS_MOST) {
         return put_off(drops, root);
     }
     drops->count++;
@@ -114,7 +114,7 @@ static bool is_made_of(const struct reqctx_node *base,
 
 bool reqctx_drops_keep(reqctx_drops *drops, const reqctx_capture *next)
 {
-    if (drops == NULL || drops->count == 0 ||
+    if (drops == NULL || drops->root == NULL ||
         (next != NULL && is_made_of(drops->root, next->frame.map.root))) {
         return false;
     }

@@ -158,6 +158,7 @@ static bool fold(reqctx_map *map)
         }
         *map = folded;
         reqctxi_map_drop(&old);
+        reqctxi_purse_empty(); /* which hooks may have filled */
     }
     return true;
 }

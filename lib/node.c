@@ -73,10 +73,11 @@ static void bury(struct reqctxi_nodes *nodes, struct reqctx_node *node)
     node->key = (uint64_t)(uintptr_t)low;
 }
 
-static void let_go(struct reqctxi_nodes *nodes, struct reqctx_node *node)
+static void let_go(struct reqctxi_thread *thread, struct reqctx_node *node)
 {
-    if (node != NULL && reqctxi_ref_drop(&node->count)) {
-        bury(nodes, node);
+    if (node != NULL && !reqctxi_thread_save(thread, node) &&
+        reqctxi_ref_drop(&node->count)) {
+        bury(&thread->nodes, node);
     }
 }
 
@@ -84,14 +85,15 @@ static void let_go(struct reqctxi_nodes *nodes, struct reqctx_node *node)
 REQCTXI_OPAQUE static bool end_tree(struct reqctx_node *root)
 {
     REQCTXI_OPAQUE_BODY;
-    struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    struct reqctxi_nodes *nodes = &thread->nodes;
     bool had_hooks = false;
     bury(nodes, root);
     while (nodes->dead != NULL) {
         struct reqctx_node *dead = reqctxi_node_pop(&nodes->dead);
         struct reqctxi_entry entry = dead->entry;
-        let_go(nodes, (struct reqctx_node *)(uintptr_t)dead->key);
-        let_go(nodes, dead->child[1]);
+        let_go(thread, (struct reqctx_node *)(uintptr_t)dead->key);
+        let_go(thread, dead->child[1]);
         reqctxi_node_give(dead);
         had_hooks |= !reqctxi_entry_is_plain(&entry);
         reqctxi_entry_drop(&entry);
@@ -101,7 +103,8 @@ REQCTXI_OPAQUE static bool end_tree(struct reqctx_node *root)
 
 void reqctxi_node_drop(struct reqctx_node *node)
 {
-    if (node != NULL && reqctxi_ref_drop(&node->count)) {
+    if (node != NULL && !reqctxi_thread_save(reqctxi_thread(), node) &&
+        reqctxi_ref_drop(&node->count)) {
         end_tree(node);
     }
 }

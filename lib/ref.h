@@ -62,6 +62,17 @@ static inline void reqctxi_ref_hold_alone(uintptr_t *count)
     }
 }
 
+/* The same for many references at once. */
+static inline void reqctxi_ref_hold_many_alone(uintptr_t *count, uintptr_t many)
+{
+    if (reqctxi_ref_is_one(count)) {
+        __atomic_store_n(count, 1 + many, __ATOMIC_RELAXED); /* as above */
+    } else if (__atomic_fetch_add(count, many, __ATOMIC_RELAXED) >=
+               REQCTXI_PINNED) {
+        reqctxi_ref_pin(count);
+    }
+}
+
 /* True when the caller was the last holder; the count is of no use then. */
 static inline bool reqctxi_ref_drop(uintptr_t *count)
 {
@@ -89,6 +100,19 @@ static inline bool reqctxi_ref_drop_many(uintptr_t *count, uintptr_t many)
         reqctxi_ref_pin(count);
     }
     return before == many;
+}
+
+/*
+ * The same by a holder who keeps one more, and thus never the last drop. If
+ * all that there are are its own nobody else looks at the word.
+ */
+static inline void reqctxi_ref_keep_one(uintptr_t *count, uintptr_t many)
+{
+    if (__atomic_load_n(count, __ATOMIC_ACQUIRE) == many + 1) {
+        __atomic_store_n(count, 1, __ATOMIC_RELAXED);
+    } else {
+        reqctxi_ref_drop_many(count, many);
+    }
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "lib/fork.h"
+#include "lib/ref.h"
 #include "lib/watch.h"
 
 const struct reqctxi_thread reqctxi_thread_nobody = {.stay = 1};
@@ -26,9 +27,60 @@ struct reqctxi_thread *reqctxi_thread_make(void)
 static pthread_key_t key; /* guarded by reqctxi_key_lock until key_made */
 static bool key_made;     /* guarded by reqctxi_key_lock; never unmade */
 
+void reqctxi_thread_fill_purse(struct reqctxi_thread *thread)
+{
+    struct reqctx_node *root = thread->frame->map.root;
+    reqctx_drops *drops = thread->drops;
+    if (drops != NULL && drops->root == root && drops->count != 0) {
+        thread->purse = drops->count - 1;
+        drops->count = 0;
+    } else if (thread->taken != root) {
+        thread->taken = root;
+        reqctxi_ref_hold_alone(&root->count);
+    } else {
+        thread->purse = REQCTXI_PURSE - 1;
+        reqctxi_ref_hold_many_alone(&root->count, REQCTXI_PURSE);
+    }
+}
+
+void reqctxi_thread_spend_purse(struct reqctxi_thread *thread)
+{
+    struct reqctx_node *root = thread->frame->map.root;
+    reqctx_drops *drops = thread->drops;
+    if (drops != NULL && drops->root == root &&
+        drops->count < REQCTXI_DROPS_MOST) {
+        drops->count += thread->purse;
+    } else {
+        reqctxi_ref_keep_one(&root->count, thread->purse);
+    }
+    thread->purse = 0;
+}
+
+void reqctxi_purse_empty(void)
+{
+    REQCTXI_OPAQUE_BODY;
+    reqctxi_thread_empty_purse(reqctxi_thread());
+}
+
+void reqctxi_drops_link(reqctx_drops *drops)
+{
+    REQCTXI_OPAQUE_BODY;
+    reqctxi_thread()->drops = drops;
+}
+
+void reqctxi_drops_unlink(const reqctx_drops *drops)
+{
+    REQCTXI_OPAQUE_BODY;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (thread->drops == drops) {
+        thread->drops = NULL;
+    }
+}
+
 /* Drops what the thread's base holds; its tokens are of no context then. */
 static void clear_base(struct reqctxi_thread *thread)
 {
+    reqctxi_thread_empty_purse(thread);
     reqctx_map map = thread->own.base.map;
     thread->own.base = (reqctx_frame){0};
     reqctxi_thread_renew(thread, &thread->own.base);

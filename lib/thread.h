@@ -41,10 +41,35 @@
  * find no claims from before it: they run only where a map pays what it owes,
  * and what owes has no claims: reqctxi_map_find_alone.)
  *
+ * THE PURSE. Who submits a thousand jobs from one context takes a thousand
+ * references to its root, whose count the workers write to at the same time.
+ * So references are also had in advance, and a snapshot is one less of them:
+ *
+ *     purse references to the current frame's root are the thread's own, and
+ *     no frame's or snapshot's
+ *
+ * They are taken many at once when a second snapshot is taken of a root while
+ * nothing else happened; the first costs what one does. A drop of the current
+ * root, on this thread, is one more of them. They are never the last, for the
+ * frame has one itself.
+ *
+ * The purse makes the root look shared, and belongs to one frame. So it is
+ * emptied before anybody asks whether the root is held alone, before the root
+ * is another one, and before another frame becomes current: for a change when
+ * there is no claim (no claim is good after a snapshot), when hooks have run
+ * in the midst of one (they may have filled it), and in go_on and at the
+ * thread's end.
+ *
+ * A worker has more of them: those whose drop it has put off (drops.c). While
+ * the current root is that of its drops the purse is filled from there, and
+ * emptied into it: jobs that submit jobs have no need for the shared count.
+ *
  * All of this is read and written by its own thread alone.
  */
 #ifndef REQCTXI_THREAD_H
 #define REQCTXI_THREAD_H
+
+#include <reqctx/capture.h>
 
 #include "lib/stack.h"
 
@@ -67,6 +92,10 @@ struct reqctxi_thread {
     reqctx_frame *frame; /* the current one */
     uint64_t era;
     struct reqctxi_claim claims[REQCTXI_CLAIMS];
+    uintptr_t purse;
+    const struct reqctx_node *taken; /* the root of the last snapshot, or NULL;
+                                        only to compare with */
+    reqctx_drops *drops;             /* put off by this thread, or NULL */
     uint64_t last_stay;
     bool registered;
     struct reqctxi_nodes nodes;
@@ -130,6 +159,48 @@ static inline void reqctxi_thread_end_era(struct reqctxi_thread *thread)
     thread->era++;
 }
 
+/* Takes a reference to the current frame's root, not NULL, for the first time
+ * or with an empty purse. */
+void reqctxi_thread_fill_purse(struct reqctxi_thread *thread);
+
+/* Gives back what is in the purse; not to be called while it is empty. */
+void reqctxi_thread_spend_purse(struct reqctxi_thread *thread);
+
+static inline void reqctxi_thread_empty_purse(struct reqctxi_thread *thread)
+{
+    thread->taken = NULL;
+    if (thread->purse != 0) {
+        reqctxi_thread_spend_purse(thread);
+    }
+}
+
+/* The same for the calling thread, also where hooks have been called. */
+REQCTXI_OPAQUE void reqctxi_purse_empty(void);
+
+/*
+ * As many as are taken at once; a purse of more than twice as many is emptied.
+ * And as many drops as are put off at most: counts are far from an overflow
+ * then, be there ever so many jobs.
+ */
+enum { REQCTXI_PURSE = 64, REQCTXI_DROPS_MOST = 1 << 20 };
+
+/* Puts a reference to node in the purse if that is the current root. */
+static inline bool reqctxi_thread_save(struct reqctxi_thread *thread,
+                                       const struct reqctx_node *node)
+{
+    if (node != thread->frame->map.root) {
+        return false;
+    }
+    if (++thread->purse > 2 * REQCTXI_PURSE) {
+        reqctxi_thread_spend_purse(thread);
+    }
+    return true;
+}
+
+/* Says whose drops the calling thread puts off; and that they are no more. */
+REQCTXI_OPAQUE void reqctxi_drops_link(reqctx_drops *drops);
+REQCTXI_OPAQUE void reqctxi_drops_unlink(const reqctx_drops *drops);
+
 /* var's entry in the current frame's map if it can be changed in place, or
  * else NULL (map.h). id is not 0. */
 static inline struct reqctxi_entry *
@@ -138,6 +209,7 @@ reqctxi_thread_claim(struct reqctxi_thread *thread, const reqctx_var *var,
 {
     struct reqctxi_claim *claim = &thread->claims[id % REQCTXI_CLAIMS];
     if (claim->era != thread->era || claim->entry->var != var) {
+        reqctxi_thread_empty_purse(thread);
         struct reqctxi_entry *entry =
             reqctxi_map_find_alone(&thread->frame->map, id);
         if (entry == NULL) {
@@ -152,7 +224,13 @@ reqctxi_thread_claim(struct reqctxi_thread *thread, const reqctx_var *var,
 static inline reqctx_map reqctxi_thread_snapshot(struct reqctxi_thread *thread)
 {
     reqctxi_thread_end_era(thread);
-    return reqctxi_map_snapshot(&thread->frame->map);
+    reqctx_map map = thread->frame->map;
+    if (thread->purse != 0) {
+        thread->purse--;
+    } else if (map.root != NULL) {
+        reqctxi_thread_fill_purse(thread);
+    }
+    return map;
 }
 
 /* Begins a new stay in frame. */
@@ -162,9 +240,11 @@ static inline void reqctxi_thread_renew(struct reqctxi_thread *thread,
     frame->stay = ++thread->last_stay;
 }
 
-/* Goes on in the current frame of the current stack, in that frame's stay. */
+/* Goes on in the current frame of the current stack, in that frame's stay. The
+ * one before is still as it was, and seized. */
 static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread)
 {
+    reqctxi_thread_empty_purse(thread);
     thread->frame = reqctxi_stack_current(thread->on);
     thread->stay = thread->frame->stay;
     reqctxi_thread_end_era(thread);

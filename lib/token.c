@@ -98,6 +98,7 @@ put_anew(struct reqctxi_thread *thread, const struct reqctxi_entry *entry,
 {
     reqctx_map *map = &thread->frame->map;
     uint64_t id = reqctxi_var_id(entry->var);
+    reqctxi_thread_empty_purse(thread);
     bool done = id != 0 || reqctxi_map_reserve(map);
     if (done) {
         id = reqctxi_var_give_id(entry->var);
@@ -210,6 +211,7 @@ static void restore_anew(struct reqctxi_thread *thread, reqctx_token *token)
         value = fallback_of(held.var);
         back = (struct reqctxi_entry){0};
     }
+    reqctxi_thread_empty_purse(thread);
     reqctxi_map_restore(&thread->frame->map, id, &back, spare, &gone);
     reqctxi_thread_end_era(thread);
     reqctxi_thread_show(thread, id, value);
