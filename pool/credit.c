@@ -1,30 +1,32 @@
 /*
  * Jobs that come and wait without the pool's lock (state.h, CREDIT; hand.h):
- * who may put them in, how the pool learns of them, and the blocks that they
- * lie in.
+ * who may put them in, and how the pool learns of them.
  */
 #include "pool/state.h"
 
-enum {
-    SPARE_MAX = 16384, /* blocks that the pool keeps for the next jobs */
-    HAND_SPARE = 64    /* and that a hand keeps */
-};
+enum { STOCK = 16 }; /* blocks that are allocated at once */
 
-void reqctxi_state_gather(reqctx_pool *pool)
+/* Takes all out of an inbox, as accepted. */
+static void gather_from(reqctx_pool *pool, struct reqctxi_hand *inbox)
 {
-    struct reqctxi_hand *inbox = &pool->inbox;
-    if (reqctxi_hand_peek(inbox) == 0) {
-        return;
-    }
     pthread_mutex_lock(&inbox->lock);
     size_t count = inbox->ahead.count;
     reqctxi_queue_append(&pool->queue, &inbox->ahead);
-    inbox->added = 0;
     reqctxi_hand_look(inbox);
+    inbox->added = 0;
     __atomic_store_n(&inbox->count, 0, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&inbox->lock);
     pool->accepted += count;
     pool->queue.plain.pins += count;
+}
+
+void reqctxi_state_gather(reqctx_pool *pool)
+{
+    for (size_t i = 0; i < REQCTXI_INBOXES; i++) {
+        if (reqctxi_hand_peek(&pool->inboxes[i]) != 0) {
+            gather_from(pool, &pool->inboxes[i]);
+        }
+    }
 }
 
 void reqctxi_state_count_added(reqctx_pool *pool, size_t added)
@@ -44,7 +46,8 @@ static bool has_hands(const reqctx_pool *pool)
            config->lane_capacity == 0 && config->high_water == 0;
 }
 
-/* How many plain jobs may come without the pool's looking. */
+/* How many plain jobs may come without the pool's looking. Where they are
+ * bounded there is one inbox. */
 static size_t find_room(const reqctx_pool *pool)
 {
     const reqctx_pool_config *config = &pool->config;
@@ -59,7 +62,16 @@ static size_t find_room(const reqctx_pool *pool)
     return config->queue_capacity - waiting;
 }
 
-/* Whether the hand of worker, or the inbox (NULL), may have credit now. */
+struct reqctxi_hand *reqctxi_state_inbox(reqctx_pool *pool)
+{
+    static _Thread_local char mine;
+    /* Where a thread's variables lie, in pages: next to its stack, so that
+     * threads that were started one after the other have different ones. */
+    size_t page = (uintptr_t)&mine / 4096;
+    return &pool->inboxes[has_hands(pool) ? page % REQCTXI_INBOXES : 0];
+}
+
+/* Whether the hand of worker, or an inbox (NULL), may have credit now. */
 static bool may_have(const reqctx_pool *pool,
                      const struct reqctxi_worker *worker)
 {
@@ -71,22 +83,15 @@ static bool may_have(const reqctx_pool *pool,
                           : pool->state == REQCTXI_RUNNING;
 }
 
-void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_worker *worker)
+void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_hand *hand,
+                         struct reqctxi_worker *worker)
 {
-    struct reqctxi_hand *hand = worker != NULL ? &worker->hand : &pool->inbox;
     if (!may_have(pool, worker)) {
         return;
-    }
-    struct reqctxi_job *block = NULL;
-    if (worker != NULL && hand->spare.count == 0) {
-        block = reqctxi_state_take_block(pool);
     }
     size_t room = find_room(pool);
     pthread_mutex_lock(&hand->lock);
     hand->credit = room > hand->count ? room - hand->count : 0;
-    if (block != NULL) {
-        reqctxi_fifo_push_front(&hand->spare, block);
-    }
     pthread_mutex_unlock(&hand->lock);
     pool->has_credit = true;
     if (worker != NULL && !worker->has_hand) {
@@ -108,7 +113,9 @@ void reqctxi_state_revoke(reqctx_pool *pool)
         return;
     }
     pool->has_credit = false;
-    end_credit(&pool->inbox);
+    for (size_t i = 0; i < REQCTXI_INBOXES; i++) {
+        end_credit(&pool->inboxes[i]);
+    }
     reqctxi_state_gather(pool);
     struct reqctxi_worker *worker = pool->hands != 0 ? pool->workers : NULL;
     for (; worker != NULL; worker = worker->next) {
@@ -118,50 +125,20 @@ void reqctxi_state_revoke(reqctx_pool *pool)
     }
 }
 
-struct reqctxi_job *reqctxi_state_take_block(reqctx_pool *pool)
+void reqctxi_state_restock(reqctx_pool *pool, struct reqctxi_hand *hand)
 {
-    struct reqctxi_hand *inbox = &pool->inbox;
+    struct reqctxi_fifo blocks = {.count = 0};
+    pthread_mutex_lock(&pool->lock);
+    reqctxi_store_take_bundle(&pool->store, &blocks);
+    pthread_mutex_unlock(&pool->lock);
     struct reqctxi_job *block = NULL;
-    pthread_mutex_lock(&inbox->lock);
-    if (inbox->spare.count != 0) {
-        block = reqctxi_fifo_remove(&inbox->spare, inbox->spare.first);
-    }
-    pthread_mutex_unlock(&inbox->lock);
-    return block;
-}
-
-void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block)
-{
-    struct reqctxi_hand *inbox = &pool->inbox;
-    bool is_kept = false;
-    if (!block->is_future) {
-        pthread_mutex_lock(&inbox->lock);
-        is_kept = inbox->spare.count < SPARE_MAX;
-        if (is_kept) {
-            reqctxi_fifo_push_front(&inbox->spare, block);
+    do {
+        block = blocks.count < STOCK ? reqctxi_job_new() : NULL;
+        if (block != NULL) {
+            reqctxi_fifo_push(&blocks, block);
         }
-        pthread_mutex_unlock(&inbox->lock);
-    }
-    if (!is_kept) {
-        block->next = pool->dead;
-        pool->dead = block;
-    }
-}
-
-void reqctxi_state_give_blocks(reqctx_pool *pool, struct reqctxi_fifo *blocks)
-{
-    struct reqctxi_hand *inbox = &pool->inbox;
-    if (blocks->count <= HAND_SPARE) {
-        return;
-    }
-    pthread_mutex_lock(&inbox->lock);
-    if (inbox->spare.count + blocks->count <= SPARE_MAX) {
-        reqctxi_fifo_append(&inbox->spare, blocks);
-    }
-    pthread_mutex_unlock(&inbox->lock);
-    if (blocks->count != 0) {
-        blocks->last->next = pool->dead;
-        pool->dead = blocks->first;
-        *blocks = (struct reqctxi_fifo){.count = 0};
-    }
+    } while (block != NULL);
+    pthread_mutex_lock(&hand->lock);
+    reqctxi_fifo_append(&hand->spare, &blocks);
+    pthread_mutex_unlock(&hand->lock);
 }

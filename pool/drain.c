@@ -157,8 +157,7 @@ reqctx_status reqctx_pool_free(reqctx_pool *pool)
     if (status != REQCTX_OK) {
         return status;
     }
-    pthread_mutex_destroy(&pool->lock);
-    reqctxi_hand_end(&pool->inbox);
+    reqctxi_pool_end_locks(pool);
     reqctxi_pool_free_memory(pool);
     return REQCTX_OK;
 }

@@ -133,15 +133,14 @@ static void let_go(reqctx_pool *pool, struct reqctxi_job *job)
      * read. */
     if (future == NULL ||
         __atomic_sub_fetch(&future->holders, 1, __ATOMIC_ACQ_REL) == 0) {
-        reqctxi_state_give_block(pool, job);
+        reqctxi_store_give(&pool->store, job);
     }
 }
 
 /* Lets go of the lock, and of blocks that nobody wants. */
 static void unlock_and_free(reqctx_pool *pool)
 {
-    struct reqctxi_job *dead = pool->dead;
-    pool->dead = NULL;
+    struct reqctxi_job *dead = reqctxi_store_take_dead(&pool->store);
     pthread_mutex_unlock(&pool->lock);
     reqctxi_free_blocks(dead);
 }
@@ -248,8 +247,10 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
     bool has_hand = hand->count != 0 || hand->credit != 0;
     pthread_mutex_unlock(&hand->lock);
     reqctxi_queue_end_plain(&pool->queue, total);
-    /* Of the blocks the thread is the only user. */
-    reqctxi_state_give_blocks(pool, &hand->spare);
+    /* Only this thread uses the blocks. Some are for what its jobs submit. */
+    if (hand->spare.count >= 2 * REQCTXI_BUNDLE) {
+        reqctxi_store_give_bundle(&pool->store, &hand->spare);
+    }
     if (worker->has_hand && !has_hand) {
         worker->has_hand = false;
         pool->hands--;

@@ -2,10 +2,7 @@
 
 #include <stddef.h>
 
-enum {
-    LINE = 64, /* bytes that cores share at once */
-    STOCK = 16 /* blocks that are allocated at once */
-};
+enum { LINE = 64 }; /* bytes that cores share at once */
 
 bool reqctxi_lock_init(pthread_mutex_t *lock)
 {
@@ -51,30 +48,12 @@ static void expect(const struct reqctxi_job *block)
     }
 }
 
-/* Allocates blocks, if the system has the memory. Without the lock. */
-static void stock_up(struct reqctxi_hand *hand)
-{
-    struct reqctxi_fifo blocks = {.count = 0};
-    struct reqctxi_job *block;
-    while (blocks.count < STOCK &&
-           (block = reqctx_alloc(sizeof(*block))) != NULL) {
-        block->is_future = false;
-        reqctxi_fifo_push(&blocks, block);
-    }
-    pthread_mutex_lock(&hand->lock);
-    reqctxi_fifo_append(&hand->spare, &blocks);
-    pthread_mutex_unlock(&hand->lock);
-}
-
-struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand)
+struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
+                                           bool *out_lacks_block)
 {
     pthread_mutex_lock(&hand->lock);
-    if (hand->credit != 0 && hand->spare.count == 0) {
-        pthread_mutex_unlock(&hand->lock);
-        stock_up(hand);
-        pthread_mutex_lock(&hand->lock);
-    }
-    if (hand->credit == 0 || hand->spare.count == 0) {
+    *out_lacks_block = hand->credit != 0 && hand->spare.count == 0;
+    if (hand->credit == 0 || *out_lacks_block) {
         pthread_mutex_unlock(&hand->lock);
         return NULL;
     }

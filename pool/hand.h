@@ -1,12 +1,14 @@
 /*
  * Plain jobs that wait outside of the pool's lock, under one of their own: a
- * worker's hand, and the pool's inbox. May use fifo.h; knows nothing of pools.
+ * worker's hand, and an inbox of the pool. May use fifo.h; knows nothing of
+ * pools.
  *
  * To take the pool's lock for every job costs more than a small job, and all
  * fight for it. So
  *
- *     the inbox   is where submitters put their jobs; a worker that looks for
- *                 work moves all of them into the pool's queue at once.
+ *     an inbox    is where submitters put their jobs, each thread in its own
+ *                 of a few; a worker that looks for work moves all of them
+ *                 into the pool's queue at once.
  *     a hand      has jobs that its worker took ahead from that queue, several
  *                 at once, and on top of them those that its own jobs have
  *                 submitted. Its worker takes the newest of its own first (a
@@ -64,6 +66,8 @@ struct reqctxi_hand {
     /* Ended by the hand's worker and not counted by the pool yet. */
     uint64_t ended_for[REQCTX_DROP_REASONS]; /* by reason; 0: they ran */
     uint64_t left_entered;
+
+    char apart[64]; /* from what another core uses */
 };
 
 /* A lock for which one waits awake for a moment, where there is such a kind:
@@ -109,10 +113,11 @@ static inline void reqctxi_hand_look(struct reqctxi_hand *hand)
 /*
  * Lends a block to be filled in and put behind the others of the inbox, or on
  * top of a worker's own; what is done in between must be short, for it is done
- * with the lock held. Blocks are allocated, before, if only these are missing.
- * NULL: there is no credit, or no block, and no lock held.
+ * with the lock held. NULL: there is no credit, or but for a block there would
+ * be, and no lock held.
  */
-struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand);
+struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
+                                           bool *out_lacks_block);
 void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
                           bool is_own);
 

@@ -88,6 +88,15 @@ reqctx_status reqctx_job_finish(int code, void *value)
     return REQCTX_OK;
 }
 
+struct reqctxi_job *reqctxi_job_new(void)
+{
+    struct reqctxi_job *block = reqctx_alloc(sizeof(*block));
+    if (block != NULL) {
+        block->is_future = false;
+    }
+    return block;
+}
+
 void reqctxi_free_blocks(struct reqctxi_job *blocks)
 {
     while (blocks != NULL) {

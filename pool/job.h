@@ -96,6 +96,9 @@ static inline reqctx_group *reqctxi_group_of(const struct reqctxi_job *job)
                           : NULL;
 }
 
+/* A block for a plain job; NULL: out of memory. No lock may be held. */
+struct reqctxi_job *reqctxi_job_new(void);
+
 /* Frees blocks that nobody holds, linked by next. No lock may be held. */
 void reqctxi_free_blocks(struct reqctxi_job *blocks);
 

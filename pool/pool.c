@@ -86,16 +86,30 @@ static bool allot(bool is_wanted, size_t size, void *out_block)
     return block != NULL || !is_wanted;
 }
 
+static void end_inboxes(reqctx_pool *pool, size_t count)
+{
+    while (count > 0) {
+        reqctxi_hand_end(&pool->inboxes[--count]);
+    }
+}
+
 static bool init_locks(reqctx_pool *pool)
 {
-    if (!reqctxi_hand_init(&pool->inbox)) {
-        return false;
+    size_t made = 0;
+    while (made < REQCTXI_INBOXES && reqctxi_hand_init(&pool->inboxes[made])) {
+        made++;
     }
-    if (!reqctxi_lock_init(&pool->lock)) {
-        reqctxi_hand_end(&pool->inbox);
+    if (made < REQCTXI_INBOXES || !reqctxi_lock_init(&pool->lock)) {
+        end_inboxes(pool, made);
         return false;
     }
     return true;
+}
+
+void reqctxi_pool_end_locks(reqctx_pool *pool)
+{
+    end_inboxes(pool, REQCTXI_INBOXES);
+    pthread_mutex_destroy(&pool->lock);
 }
 
 /* Fills in a pool without threads. What it has allocated is in the pool. */
@@ -122,7 +136,7 @@ void reqctxi_pool_free_memory(reqctx_pool *pool)
         reqctx_free(lane);
         lane = next;
     }
-    reqctxi_free_blocks(pool->dead);
+    reqctxi_store_end(&pool->store);
     reqctx_free(pool->queue.buckets);
     reqctx_free(pool->times);
     reqctx_free(pool);

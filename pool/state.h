@@ -75,14 +75,14 @@
  *
  * CREDIT
  *
- * Plain jobs wait in the queue, in the inbox or in hands (hand.h). What is put
+ * Plain jobs wait in the queue, in inboxes or in hands (hand.h). What is put
  * into these two on credit, the pool does not learn; so it must not matter:
  *
  *     somebody must be called for a new job  =>  nobody has credit
- *     RUNNING is over                        =>  the inbox has none, and what
- *                                                was in it is in the queue
+ *     RUNNING is over                        =>  no inbox has, and what was in
+ *                                                them is in the queue
  *     CLOSED, or a worker blocks             =>  no hand, or not its hand
- *     the queue is bounded                   =>  no hand; inbox: credit +
+ *     the queue is bounded                   =>  one inbox only: its credit +
  *                                                count + waiting <= capacity
  *
  * Somebody must be called: a worker could begin a job, one is idle or may be
@@ -99,14 +99,14 @@
  * The counters know of a job in the inbox, or of a worker's own in its hand,
  * when it leaves these, or its worker comes by: a worker that has a job counts
  * as running one until it has come by. So 0 jobs waiting and running means
- * that there are none, where the inbox has no credit.
+ * that there are none, where no inbox has credit.
  *
  * LOCKS
  *
  * One, pool->lock, guards every field that changes, of lanes, futures and
  * groups too. It is never held while user code runs, which includes the
  * allocator, the clock and the drop of a context, and no other lock is taken
- * under it but those of the hands and the inbox. (The scopes' lock of lib may
+ * under it but those of hands and inboxes. (The scopes' lock of lib may
  * be held when this one is taken: by the poller of the timer. So nothing of
  * cancel.h is called under this one.) Whoever sleeps is called under it, after
  * the change that it waits for: a sleeper's seat, which may lie on its stack,
@@ -121,6 +121,7 @@
 #include "pool/delay.h"
 #include "pool/lane.h"
 #include "pool/seat.h"
+#include "pool/store.h"
 #include "pool/worker.h"
 
 enum reqctxi_state {
@@ -130,6 +131,9 @@ enum reqctxi_state {
     REQCTXI_STOPPED,
     REQCTXI_JOINED
 };
+
+/* So that submitters do not meet: each thread has one of these. */
+enum { REQCTXI_INBOXES = 8 };
 
 /* The thread for what has a time (timer.c). */
 struct reqctxi_timer {
@@ -180,9 +184,9 @@ struct reqctx_pool {
     unsigned ordinary;
     unsigned blocked;
 
-    struct reqctxi_hand inbox; /* its spare blocks are the pool's */
-    unsigned hands;            /* workers that have_hand */
-    bool has_credit;           /* somebody may have some */
+    struct reqctxi_hand inboxes[REQCTXI_INBOXES];
+    unsigned hands;     /* workers that have_hand */
+    bool has_credit;    /* somebody may have some */
     unsigned attention; /* atomic; counts what those with a full hand should
                          * not miss: jobs that may go before */
 
@@ -195,7 +199,7 @@ struct reqctx_pool {
     struct reqctxi_row helpers;
     struct reqctxi_row drainers;
 
-    struct reqctxi_job *dead; /* blocks to be freed, outside of the lock */
+    struct reqctxi_store store;
 
     struct reqctxi_timer timer;
 };
@@ -230,8 +234,16 @@ reqctx_status reqctxi_fork_generation(unsigned *out_generation);
 /* The bucket of a time in a histogram; 0 for one below 0 (insight.c). */
 size_t reqctxi_bucket_of(int64_t time_ns);
 
-/* Frees a pool without threads and jobs (pool.c). */
+/* The end of a pool without threads and jobs: its locks, its memory (pool.c).
+ */
+void reqctxi_pool_end_locks(reqctx_pool *pool);
 void reqctxi_pool_free_memory(reqctx_pool *pool);
+
+/* The inbox of the calling thread. */
+struct reqctxi_hand *reqctxi_state_inbox(reqctx_pool *pool);
+
+/* Gets blocks for hand, if it can. Without a lock: it may allocate. */
+void reqctxi_state_restock(reqctx_pool *pool, struct reqctxi_hand *hand);
 
 /*
  * All of these are called with the lock held.
@@ -240,14 +252,15 @@ void reqctxi_pool_free_memory(reqctx_pool *pool);
 /* In the queue, or delayed: all, after a gather. */
 size_t reqctxi_state_waiting(const reqctx_pool *pool);
 
-/* Moves what is in the inbox into the queue, accepted. */
+/* Moves what is in the inboxes into the queue, accepted. */
 void reqctxi_state_gather(reqctx_pool *pool);
 
-/* Gives credit to the inbox, or to the hand of a worker that has submitted, if
- * that may be. */
-void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_worker *worker);
+/* Gives credit to an inbox (worker NULL), or to the hand of a worker, who has
+ * submitted, if that may be. */
+void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_hand *hand,
+                         struct reqctxi_worker *worker);
 
-/* Takes all credit away; what is in the inbox is in the queue then. */
+/* Takes all credit away; what is in inboxes is in the queue then. */
 void reqctxi_state_revoke(reqctx_pool *pool);
 
 /* Whether a worker may take none but a high job now. */
@@ -320,14 +333,6 @@ void reqctxi_group_drop(struct reqctx_group *group);
  * its hand. */
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
                              struct reqctxi_job *job);
-
-/* A job that nobody has accepted goes: its block is the pool's. And one for
- * the next; NULL: there is none. */
-void reqctxi_state_give_block(reqctx_pool *pool, struct reqctxi_job *block);
-struct reqctxi_job *reqctxi_state_take_block(reqctx_pool *pool);
-
-/* A worker that comes by leaves most blocks of what it has ended. */
-void reqctxi_state_give_blocks(reqctx_pool *pool, struct reqctxi_fifo *blocks);
 
 /* After a job has ended: calls who may go on, stops the pool if it drains and
  * that was the last. */

@@ -134,17 +134,15 @@ static bool supply(struct submission *submission)
         made->lane = NULL;
     }
     pthread_mutex_unlock(&pool->lock);
-    void *block = reqctx_alloc(is_lane ? sizeof(struct reqctx_lane)
-                                       : sizeof(struct reqctxi_job));
+    struct reqctx_lane *lane = is_lane ? reqctx_alloc(sizeof(*lane)) : NULL;
+    struct reqctxi_job *block = is_lane ? NULL : reqctxi_job_new();
     pthread_mutex_lock(&pool->lock);
-    if (block != NULL && is_lane) {
-        reqctxi_lane_give(&pool->queue, block);
+    if (lane != NULL) {
+        reqctxi_lane_give(&pool->queue, lane);
     } else if (block != NULL) {
-        struct reqctxi_job *plain = block;
-        plain->is_future = false;
-        reqctxi_state_give_block(pool, plain);
+        reqctxi_store_give(&pool->store, block);
     }
-    return block != NULL;
+    return lane != NULL || block != NULL;
 }
 
 /* Gives the job its lane and, unless it is a future, its block: when both are
@@ -161,7 +159,7 @@ static reqctx_status place(struct submission *submission)
             if (status != REQCTX_OK) {
                 return status;
             }
-            block = made->is_future ? made : reqctxi_state_take_block(pool);
+            block = made->is_future ? made : reqctxi_store_take(&pool->store);
         }
         if (block == NULL && !supply(submission)) {
             return REQCTX_NOMEM;
@@ -184,7 +182,7 @@ static void displace(struct submission *submission, struct reqctxi_job *made)
     }
     if (job != made) {
         *made = *job;
-        reqctxi_state_give_block(pool, job);
+        reqctxi_store_give(&pool->store, job);
         submission->job = made;
     }
 }
@@ -248,25 +246,43 @@ static struct reqctxi_worker *find_worker(const reqctx_pool *pool)
     return worker != NULL && worker->jobs != 0 ? worker : NULL;
 }
 
+static struct reqctxi_hand *find_hand(reqctx_pool *pool,
+                                      struct reqctxi_worker *worker)
+{
+    return worker != NULL ? &worker->hand : reqctxi_state_inbox(pool);
+}
+
+/* A block in hand, as reqctxi_hand_begin_put, but it may be a new one. */
+static struct reqctxi_job *begin_put(reqctx_pool *pool,
+                                     struct reqctxi_hand *hand)
+{
+    bool lacks_block;
+    struct reqctxi_job *job = reqctxi_hand_begin_put(hand, &lacks_block);
+    if (lacks_block) {
+        reqctxi_state_restock(pool, hand);
+        job = reqctxi_hand_begin_put(hand, &lacks_block);
+    }
+    return job;
+}
+
 /* Submits on credit, if there is some for such a job. */
 static bool submit_on_credit(const struct submission *submission,
-                             struct reqctxi_worker *worker)
+                             struct reqctxi_hand *hand, bool is_own)
 {
     reqctx_pool *pool = submission->pool;
     const struct reqctxi_job *made = submission->job;
-    struct reqctxi_hand *hand = worker != NULL ? &worker->hand : &pool->inbox;
     if (made->is_future || made->level != 1 || submission->has_key ||
         submission->order->lane != NULL) {
         return false;
     }
-    struct reqctxi_job *block = reqctxi_hand_begin_put(hand);
+    struct reqctxi_job *block = begin_put(pool, hand);
     if (block == NULL) {
         return false;
     }
     *block = *made;
     block->lane = &pool->queue.plain;
     block->state = REQCTXI_QUEUED;
-    reqctxi_hand_end_put(hand, block, worker != NULL);
+    reqctxi_hand_end_put(hand, block, is_own);
     return true;
 }
 
@@ -283,9 +299,9 @@ static bool submit_quickly(reqctx_pool *pool, void (*run)(void *arg), void *arg,
         return false;
     }
     struct reqctxi_worker *worker = find_worker(pool);
-    struct reqctxi_hand *hand = worker != NULL ? &worker->hand : &pool->inbox;
+    struct reqctxi_hand *hand = find_hand(pool, worker);
     int64_t now_ns = reqctxi_hand_time(hand);
-    struct reqctxi_job *job = reqctxi_hand_begin_put(hand);
+    struct reqctxi_job *job = begin_put(pool, hand);
     if (job == NULL) {
         return false;
     }
@@ -313,7 +329,8 @@ static reqctx_status submit(struct submission *submission)
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *made = submission->job;
     struct reqctxi_worker *worker = find_worker(pool);
-    if (submit_on_credit(submission, worker)) {
+    struct reqctxi_hand *hand = find_hand(pool, worker);
+    if (submit_on_credit(submission, hand, worker != NULL)) {
         return REQCTX_OK;
     }
     pthread_mutex_lock(&pool->lock);
@@ -322,7 +339,7 @@ static reqctx_status submit(struct submission *submission)
     if (status == REQCTX_OK) {
         status = admit(submission);
         if (status == REQCTX_OK && !reqctxi_is_forked(pool)) {
-            reqctxi_state_grant(pool, worker);
+            reqctxi_state_grant(pool, hand, worker);
         }
     }
     if (status != REQCTX_OK) {

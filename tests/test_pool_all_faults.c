@@ -52,6 +52,7 @@ static void fail_call(size_t nth, bool from_then_on)
 
 WRAP(pthread_mutex_init, ENOMEM,
      (pthread_mutex_t * lock, const pthread_mutexattr_t *attr), lock, attr)
+WRAP(pthread_mutexattr_init, ENOMEM, (pthread_mutexattr_t * attr), attr)
 WRAP(pthread_cond_init, EAGAIN,
      (pthread_cond_t * condition, const pthread_condattr_t *attr), condition,
      attr)

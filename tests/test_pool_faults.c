@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "pool/state.h"
+
 /*
  * The system's calls that pool_new makes: the nth fails (1 is the first), and
  * all later ones too if fails_on. What was made and not unmade is counted. All
@@ -72,6 +74,19 @@ WRAP(pthread_mutex_init,
 WRAP(pthread_mutex_destroy, (pthread_mutex_t * lock))
 {
     return count_made(__real_pthread_mutex_destroy(lock), &faults.mutexes, -1);
+}
+
+WRAP(pthread_mutexattr_init, (pthread_mutexattr_t * attr))
+{
+    return fails() ? ENOMEM
+                   : count_made(__real_pthread_mutexattr_init(attr),
+                                &faults.attributes, 1);
+}
+
+WRAP(pthread_mutexattr_destroy, (pthread_mutexattr_t * attr))
+{
+    return count_made(__real_pthread_mutexattr_destroy(attr),
+                      &faults.attributes, -1);
 }
 
 WRAP(pthread_cond_init,
@@ -164,12 +179,13 @@ static size_t sweep_calls(reqctx_pool_config config, bool fails_on)
 static void a_pool_is_made_whole_or_not_at_all(void **state)
 {
     (void)state;
+    const size_t locks = 2 * (1 + REQCTXI_INBOXES);
     for (unsigned workers = 1; workers <= 6; workers++) {
         reqctx_pool_config config = {.workers = workers};
-        /* The lock, and for each worker and the timer a condition, with its
-         * attributes and clock, and a thread, perhaps with attributes; a
-         * worker has a lock of its own. */
-        size_t calls = 1 + 4 + 5 * workers;
+        /* The locks, with attributes; and for each worker and the timer a
+         * condition, with its attributes and clock, and a thread, perhaps
+         * with attributes; a worker has a lock of its own. */
+        size_t calls = locks + 4 + 6 * workers;
         assert_int_equal(sweep_calls(config, false), calls);
         assert_int_equal(sweep_calls(config, true), calls);
         config.stack_size = 1 << 20;
@@ -178,7 +194,7 @@ static void a_pool_is_made_whole_or_not_at_all(void **state)
         assert_int_equal(sweep_calls(config, true), calls);
     }
     assert_int_equal(sweep_calls((reqctx_pool_config){.stepped = true}, false),
-                     1);
+                     locks);
 }
 
 static void a_stack_that_the_system_does_not_take_is_invalid(void **state)
