@@ -2,7 +2,7 @@
  * Jobs that come and wait without the pool's lock (state.h, CREDIT; hand.h):
  * who may put them in, and how the pool learns of them.
  */
-#include "pool/state.h"
+#include "pool/credit.h"
 
 enum { STOCK = 16 }; /* blocks that are allocated at once */
 
@@ -62,7 +62,8 @@ static size_t find_room(const reqctx_pool *pool)
     return config->queue_capacity - waiting;
 }
 
-struct reqctxi_hand *reqctxi_state_inbox(reqctx_pool *pool)
+/* The inbox of the calling thread. */
+static struct reqctxi_hand *find_inbox(reqctx_pool *pool)
 {
     static _Thread_local char mine;
     /* Where a thread's variables lie, in pages: next to its stack, so that
@@ -71,7 +72,15 @@ struct reqctxi_hand *reqctxi_state_inbox(reqctx_pool *pool)
     return &pool->inboxes[has_hands(pool) ? page % REQCTXI_INBOXES : 0];
 }
 
-/* Whether the hand of worker, or an inbox (NULL), may have credit now. */
+struct reqctxi_debtor reqctxi_credit_debtor(reqctx_pool *pool)
+{
+    struct reqctxi_worker *worker = reqctxi_worker_here(pool);
+    if (worker != NULL && worker->jobs != 0) {
+        return (struct reqctxi_debtor){worker, &worker->hand};
+    }
+    return (struct reqctxi_debtor){NULL, find_inbox(pool)};
+}
+
 static bool may_have(const reqctx_pool *pool,
                      const struct reqctxi_worker *worker)
 {
@@ -83,9 +92,10 @@ static bool may_have(const reqctx_pool *pool,
                           : pool->state == REQCTXI_RUNNING;
 }
 
-void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_hand *hand,
-                         struct reqctxi_worker *worker)
+void reqctxi_credit_grant(reqctx_pool *pool, struct reqctxi_debtor debtor)
 {
+    struct reqctxi_worker *worker = debtor.worker;
+    struct reqctxi_hand *hand = debtor.hand;
     if (!may_have(pool, worker)) {
         return;
     }
@@ -125,7 +135,8 @@ void reqctxi_state_revoke(reqctx_pool *pool)
     }
 }
 
-void reqctxi_state_restock(reqctx_pool *pool, struct reqctxi_hand *hand)
+/* Gets blocks for hand, if it can. Without a lock: it may allocate. */
+static void restock(reqctx_pool *pool, struct reqctxi_hand *hand)
 {
     struct reqctxi_fifo blocks = {.count = 0};
     pthread_mutex_lock(&pool->lock);
@@ -141,4 +152,66 @@ void reqctxi_state_restock(reqctx_pool *pool, struct reqctxi_hand *hand)
     pthread_mutex_lock(&hand->lock);
     reqctxi_fifo_append(&hand->spare, &blocks);
     pthread_mutex_unlock(&hand->lock);
+}
+
+/* A block in hand, as reqctxi_hand_begin_put, but it may be a new one. */
+static struct reqctxi_job *begin_put(reqctx_pool *pool,
+                                     struct reqctxi_hand *hand)
+{
+    bool lacks_block;
+    struct reqctxi_job *job = reqctxi_hand_begin_put(hand, &lacks_block);
+    if (lacks_block) {
+        restock(pool, hand);
+        job = reqctxi_hand_begin_put(hand, &lacks_block);
+    }
+    return job;
+}
+
+static void end_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
+                    struct reqctxi_job *job)
+{
+    job->lane = &pool->queue.plain;
+    job->state = REQCTXI_QUEUED;
+    reqctxi_hand_end_put(debtor.hand, job, debtor.worker != NULL);
+}
+
+bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
+                        const struct reqctxi_job *made)
+{
+    struct reqctxi_job *job = begin_put(pool, debtor.hand);
+    if (job != NULL) {
+        *job = *made;
+        end_put(pool, debtor, job);
+    }
+    return job != NULL;
+}
+
+/* To take a snapshot calls nothing of the user's, and waits for nobody: it may
+ * be done with the lock of a hand held. */
+bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
+                            void *arg, bool is_empty)
+{
+    if (!pool->is_plain || run == NULL) {
+        return false;
+    }
+    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
+    int64_t now_ns = reqctxi_hand_time(debtor.hand);
+    struct reqctxi_job *job = begin_put(pool, debtor.hand);
+    if (job == NULL) {
+        return false;
+    }
+    if (is_empty) {
+        job->capture = (reqctx_capture)REQCTX_ZERO;
+    } else {
+        reqctx_capture_take(&job->capture);
+    }
+    job->run = run;
+    job->drop = NULL;
+    job->arg = arg;
+    job->label = NULL;
+    job->pool = pool;
+    job->since_ns = reqctxi_hand_stamp(debtor.hand, now_ns);
+    job->level = 1;
+    end_put(pool, debtor, job);
+    return true;
 }

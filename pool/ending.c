@@ -208,24 +208,6 @@ static bool end_future(reqctx_pool *pool, reqctx_future *future,
     return !reqctxi_is_forked(pool);
 }
 
-void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
-                       reqctx_drop_reason reason)
-{
-    struct reqctxi_worker *worker = reqctxi_worker_here(pool);
-    reqctx_result result;
-    bool is_here = worker != NULL ? run_on(worker, pool, job, reason, &result)
-                                  : run(pool, job, reason, &result);
-    if (is_here && job->is_future) {
-        is_here = end_future(pool, reqctxi_future_of(job), &result);
-    }
-    if (is_here) {
-        count_endings(pool, result.dropped, 1);
-        leave_lane(pool, job);
-        let_go(pool, job);
-        reqctxi_state_settle(pool);
-    }
-}
-
 /* 6 and 7, of what the worker has ended from its hand; and what its jobs have
  * put there is counted as accepted. */
 static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
@@ -254,6 +236,27 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
     if (worker->has_hand && !has_hand) {
         worker->has_hand = false;
         pool->hands--;
+    }
+}
+
+void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
+                       reqctx_drop_reason reason)
+{
+    struct reqctxi_worker *worker = reqctxi_worker_here(pool);
+    reqctx_result result;
+    bool is_here = worker != NULL ? run_on(worker, pool, job, reason, &result)
+                                  : run(pool, job, reason, &result);
+    if (is_here && job->is_future) {
+        is_here = end_future(pool, reqctxi_future_of(job), &result);
+    }
+    if (is_here && worker != NULL && worker->has_hand) {
+        count_hand(pool, worker);
+    }
+    if (is_here) {
+        count_endings(pool, result.dropped, 1);
+        leave_lane(pool, job);
+        let_go(pool, job);
+        reqctxi_state_settle(pool);
     }
 }
 

@@ -239,12 +239,6 @@ size_t reqctxi_bucket_of(int64_t time_ns);
 void reqctxi_pool_end_locks(reqctx_pool *pool);
 void reqctxi_pool_free_memory(reqctx_pool *pool);
 
-/* The inbox of the calling thread. */
-struct reqctxi_hand *reqctxi_state_inbox(reqctx_pool *pool);
-
-/* Gets blocks for hand, if it can. Without a lock: it may allocate. */
-void reqctxi_state_restock(reqctx_pool *pool, struct reqctxi_hand *hand);
-
 /*
  * All of these are called with the lock held.
  */
@@ -254,11 +248,6 @@ size_t reqctxi_state_waiting(const reqctx_pool *pool);
 
 /* Moves what is in the inboxes into the queue, accepted. */
 void reqctxi_state_gather(reqctx_pool *pool);
-
-/* Gives credit to an inbox (worker NULL), or to the hand of a worker, who has
- * submitted, if that may be. */
-void reqctxi_state_grant(reqctx_pool *pool, struct reqctxi_hand *hand,
-                         struct reqctxi_worker *worker);
 
 /* Takes all credit away; what is in inboxes is in the queue then. */
 void reqctxi_state_revoke(reqctx_pool *pool);

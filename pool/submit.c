@@ -6,6 +6,7 @@
  */
 #include <reqctx/pool.h>
 
+#include "pool/credit.h"
 #include "pool/state.h"
 #include "pool/wait.h"
 
@@ -238,89 +239,12 @@ static void count_refusal(reqctx_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* The calling worker, if it runs a job of pool, which may submit to its own
- * hand. */
-static struct reqctxi_worker *find_worker(const reqctx_pool *pool)
+/* Whether a job is one that may go on credit. */
+static bool may_go_on_credit(const struct submission *submission)
 {
-    struct reqctxi_worker *worker = reqctxi_worker_here(pool);
-    return worker != NULL && worker->jobs != 0 ? worker : NULL;
-}
-
-static struct reqctxi_hand *find_hand(reqctx_pool *pool,
-                                      struct reqctxi_worker *worker)
-{
-    return worker != NULL ? &worker->hand : reqctxi_state_inbox(pool);
-}
-
-/* A block in hand, as reqctxi_hand_begin_put, but it may be a new one. */
-static struct reqctxi_job *begin_put(reqctx_pool *pool,
-                                     struct reqctxi_hand *hand)
-{
-    bool lacks_block;
-    struct reqctxi_job *job = reqctxi_hand_begin_put(hand, &lacks_block);
-    if (lacks_block) {
-        reqctxi_state_restock(pool, hand);
-        job = reqctxi_hand_begin_put(hand, &lacks_block);
-    }
-    return job;
-}
-
-/* Submits on credit, if there is some for such a job. */
-static bool submit_on_credit(const struct submission *submission,
-                             struct reqctxi_hand *hand, bool is_own)
-{
-    reqctx_pool *pool = submission->pool;
     const struct reqctxi_job *made = submission->job;
-    if (made->is_future || made->level != 1 || submission->has_key ||
-        submission->order->lane != NULL) {
-        return false;
-    }
-    struct reqctxi_job *block = begin_put(pool, hand);
-    if (block == NULL) {
-        return false;
-    }
-    *block = *made;
-    block->lane = &pool->queue.plain;
-    block->state = REQCTXI_QUEUED;
-    reqctxi_hand_end_put(hand, block, is_own);
-    return true;
-}
-
-/*
- * The short way, for the plainest job: made in its block, in a snapshot of the
- * current context or in the empty one. False: it is to go the long way. To
- * take a snapshot calls nothing of the user's: it may be done with the lock of
- * a hand held.
- */
-static bool submit_quickly(reqctx_pool *pool, void (*run)(void *arg), void *arg,
-                           bool is_empty)
-{
-    if (!pool->is_plain || run == NULL) {
-        return false;
-    }
-    struct reqctxi_worker *worker = find_worker(pool);
-    struct reqctxi_hand *hand = find_hand(pool, worker);
-    int64_t now_ns = reqctxi_hand_time(hand);
-    struct reqctxi_job *job = begin_put(pool, hand);
-    if (job == NULL) {
-        return false;
-    }
-    if (is_empty) {
-        job->capture = (reqctx_capture)REQCTX_ZERO;
-    } else {
-        reqctx_capture_take(&job->capture);
-    }
-    job->run = run;
-    job->drop = NULL;
-    job->arg = arg;
-    job->label = NULL;
-    job->pool = pool;
-    job->lane = &pool->queue.plain;
-    job->since_ns = reqctxi_hand_stamp(hand, now_ns);
-    job->level = 1;
-    job->state = REQCTXI_QUEUED;
-    reqctxi_hand_end_put(hand, job, worker != NULL);
-    return true;
+    return !made->is_future && made->level == 1 && !submission->has_key &&
+           submission->order->lane == NULL;
 }
 
 /* Submits what has been made, in place; made is let go if it is refused. */
@@ -328,9 +252,9 @@ static reqctx_status submit(struct submission *submission)
 {
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *made = submission->job;
-    struct reqctxi_worker *worker = find_worker(pool);
-    struct reqctxi_hand *hand = find_hand(pool, worker);
-    if (submit_on_credit(submission, hand, worker != NULL)) {
+    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
+    if (may_go_on_credit(submission) &&
+        reqctxi_credit_put(pool, debtor, made)) {
         return REQCTX_OK;
     }
     pthread_mutex_lock(&pool->lock);
@@ -339,7 +263,7 @@ static reqctx_status submit(struct submission *submission)
     if (status == REQCTX_OK) {
         status = admit(submission);
         if (status == REQCTX_OK && !reqctxi_is_forked(pool)) {
-            reqctxi_state_grant(pool, hand, worker);
+            reqctxi_credit_grant(pool, debtor);
         }
     }
     if (status != REQCTX_OK) {
@@ -417,7 +341,7 @@ reqctx_status reqctx_pool_submit(reqctx_pool *pool, void (*run)(void *arg),
                                  void *arg)
 {
     if (pool != NULL && !reqctxi_is_forked(pool) &&
-        submit_quickly(pool, run, arg, false)) {
+        reqctxi_credit_put_new(pool, run, arg, false)) {
         return REQCTX_OK;
     }
     return reqctx_pool_submit_job(pool, &(reqctx_job){.run = run, .arg = arg},
@@ -428,7 +352,7 @@ reqctx_status reqctx_pool_submit_in(reqctx_pool *pool, reqctx *ctx,
                                     void (*run)(void *arg), void *arg)
 {
     if (pool != NULL && ctx == NULL && !reqctxi_is_forked(pool) &&
-        submit_quickly(pool, run, arg, true)) {
+        reqctxi_credit_put_new(pool, run, arg, true)) {
         return REQCTX_OK;
     }
     return reqctx_pool_submit_job(

@@ -16,7 +16,8 @@ enum {
     FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
 };
 
-enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64 };
+/* How often a worker looks before it sleeps, and how many at once. */
+enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };
 
 static _Thread_local struct reqctxi_worker *here;
 
@@ -148,8 +149,8 @@ static struct reqctxi_job *seek(reqctx_pool *pool,
 {
     struct reqctxi_job *job = NULL;
     unsigned looks = worker->patience;
-    while (job == NULL && looks-- > 0 && pool->state < REQCTXI_STOPPED &&
-           is_kept(pool)) {
+    while (job == NULL && looks-- > 0 && pool->seekers < SEEKERS_MAX &&
+           pool->state < REQCTXI_STOPPED && is_kept(pool)) {
         pool->free++;
         pool->seekers++;
         reqctxi_state_admit(pool);
