@@ -8,16 +8,16 @@
 
 #include "lib/thread.h"
 
-/* A capture that takes map. */
-static reqctx_capture of_map(reqctx_map map)
+/* Makes a capture that takes map. */
+static inline void make(reqctx_capture *out_capture, reqctx_map map)
 {
-    return (reqctx_capture){
-        .frame = {.map = map, .kind = REQCTXI_FRAME_CAPTURE}};
+    out_capture->reserved = 0;
+    reqctxi_frame_make(&out_capture->frame, map, REQCTXI_FRAME_CAPTURE);
 }
 
 void reqctx_capture_take(reqctx_capture *out_capture)
 {
-    *out_capture = of_map(reqctxi_thread_snapshot(reqctxi_thread()));
+    make(out_capture, reqctxi_thread_snapshot(reqctxi_thread()));
 }
 
 reqctx_status reqctx_capture_take_from(reqctx *ctx, reqctx_capture *out_capture)
@@ -29,7 +29,7 @@ reqctx_status reqctx_capture_take_from(reqctx *ctx, reqctx_capture *out_capture)
     reqctx_status status =
         ctx != NULL ? reqctxi_frame_take(&ctx->frame, &map) : REQCTX_OK;
     if (status == REQCTX_OK) {
-        *out_capture = of_map(map);
+        make(out_capture, map);
     }
     return status;
 }
@@ -138,7 +138,8 @@ reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
 
 void reqctxi_call_in(reqctx_map map, void (*function)(void *arg), void *arg)
 {
-    reqctx_capture capture = of_map(map);
+    reqctx_capture capture;
+    make(&capture, map);
     reqctx_capture_enter(&capture);
     function(arg);
     reqctx_capture_leave(&capture);

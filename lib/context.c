@@ -60,8 +60,8 @@ static reqctx_status new_context(reqctx_map map, reqctx **out_ctx)
         reqctxi_map_drop(&map);
         return REQCTX_NOMEM;
     }
-    *ctx = (reqctx){.count = 1,
-                    .frame = {.map = map, .kind = REQCTXI_FRAME_CONTEXT}};
+    ctx->count = 1;
+    reqctxi_frame_make(&ctx->frame, map, REQCTXI_FRAME_CONTEXT);
     *out_ctx = ctx;
     return REQCTX_OK;
 }
@@ -104,11 +104,16 @@ reqctx *reqctx_hold(reqctx *ctx)
 
 void reqctx_drop(reqctx *ctx)
 {
-    if (ctx != NULL && reqctxi_ref_drop(&ctx->count)) {
-        struct reqctx_node *root = ctx->frame.map.root;
-        give(ctx);
-        reqctxi_node_drop(root);
+    /* Acquire: stack.h, as in bequeath. */
+    if (ctx == NULL ||
+        (__atomic_load_n(&ctx->frame.state, __ATOMIC_ACQUIRE) != 0 &&
+         reqctxi_frame_bequeath(&ctx->frame)) ||
+        !reqctxi_ref_drop(&ctx->count)) {
+        return;
     }
+    struct reqctx_node *root = ctx->frame.map.root;
+    give(ctx);
+    reqctxi_node_drop(root);
 }
 
 reqctx_status reqctx_enter(reqctx *ctx)

@@ -42,7 +42,8 @@ static struct reqctx_node *peel(struct reqctx_node *root, bool *had_hooks)
             return NULL;
         }
         struct reqctx_node *patch = root;
-        struct reqctxi_entry entry = patch->entry;
+        struct reqctxi_entry entry;
+        reqctxi_entry_copy(&entry, &patch->entry);
         root = patch->child[0];
         reqctxi_node_give(patch);
         *had_hooks |= !reqctxi_entry_is_plain(&entry);

@@ -47,18 +47,24 @@ static inline bool reqctxi_entry_make(reqctx_var *var, reqctx_value value,
 }
 
 /*
- * Gives entry another value of the same variable, and moves out what it was.
- * Word by word: a struct copied as a whole is read in pieces larger than
- * those that were written just before, for which the processor must wait.
+ * Entries are copied word by word: as a whole a struct is read in pieces larger
+ * than those that were written just before, for which the processor must wait.
  */
+static inline void reqctxi_entry_copy(struct reqctxi_entry *out_entry,
+                                      const struct reqctxi_entry *entry)
+{
+    out_entry->var = entry->var;
+    out_entry->value = entry->value;
+    out_entry->cell = entry->cell;
+}
+
+/* Gives entry another value of the same variable, and moves out what it was. */
 static inline void reqctxi_entry_exchange(struct reqctxi_entry *entry,
                                           reqctx_value value,
                                           struct reqctxi_cell *cell,
                                           struct reqctxi_entry *out_old)
 {
-    out_old->var = entry->var;
-    out_old->value = entry->value;
-    out_old->cell = entry->cell;
+    reqctxi_entry_copy(out_old, entry);
     entry->value = value;
     entry->cell = cell;
 }

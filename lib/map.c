@@ -226,19 +226,20 @@ static bool is_owed(const struct reqctx_node *root)
 }
 
 /* Hidden is what key shows now, or NULL. */
-static void add_patch(reqctx_map *map, uint64_t key,
-                      const struct reqctxi_entry *hidden,
-                      const struct reqctxi_entry *entry, bool owed,
-                      struct reqctx_node *node)
+static inline void add_patch(reqctx_map *map, uint64_t key,
+                             const struct reqctxi_entry *hidden,
+                             const struct reqctxi_entry *entry, bool owed,
+                             struct reqctx_node *node)
 {
     bool was_there = hidden != NULL;
     bool is_there = entry->var != NULL;
-    *node = (struct reqctx_node){.count = 1,
-                                 .key = key,
-                                 .entry = *entry,
-                                 .child = {map->root, NULL},
-                                 .colour = REQCTXI_PATCH,
-                                 .is_owed = owed || is_owed(map->root)};
+    node->count = 1;
+    node->key = key;
+    reqctxi_entry_copy(&node->entry, entry);
+    node->child[0] = map->root;
+    node->child[1] = NULL;
+    node->colour = REQCTXI_PATCH;
+    node->is_owed = owed || is_owed(map->root);
     map->root = node;
     map->count = map->count - was_there + is_there;
 }
@@ -250,25 +251,34 @@ void reqctxi_map_patch(reqctx_map *map, uint64_t key,
     add_patch(map, key, find_entry(map->root, key), entry, true, spare);
 }
 
-static size_t count_patches(const struct reqctx_node *root)
-{
-    size_t count = 0;
-    for (; is_patch(root); root = root->child[0]) {
-        count++;
-    }
-    return count;
-}
-
 /*
- * Whether a patch may be added by choice. What it hides stays in the tree
- * below, so that must be nothing that is waiting for its drop.
+ * Whether a patch for key may be added by choice. What it hides, which is
+ * told, stays in the tree below, so that must be nothing that is waiting for
+ * its drop.
  */
-static bool is_patchable(const reqctx_map *map,
-                         const struct reqctxi_entry *hidden)
+static inline bool is_patchable(const reqctx_map *map, uint64_t key,
+                                const struct reqctxi_entry **out_hidden)
 {
-    return !is_owed(map->root) && count_patches(map->root) < PATCHES &&
-           (hidden != NULL ? reqctxi_entry_is_plain(hidden)
-                           : map->count < REQCTXI_TREE_MAX);
+    struct reqctx_node *node = map->root;
+    struct reqctx_node *shown = NULL;
+    if (is_owed(node)) {
+        return false;
+    }
+    for (size_t count = 0; is_patch(node); node = node->child[0]) {
+        if (++count == PATCHES) {
+            return false;
+        }
+        if (shown == NULL && node->key == key) {
+            shown = node;
+        }
+    }
+    if (shown == NULL) {
+        shown = reqctxi_tree_find(node, key);
+    }
+    /* Patches of choice never say "nothing": that needs no look. */
+    *out_hidden = shown != NULL ? &shown->entry : NULL;
+    return shown != NULL ? reqctxi_entry_is_plain(&shown->entry)
+                         : map->count < REQCTXI_TREE_MAX;
 }
 
 struct reqctxi_entry *reqctxi_map_find_alone(const reqctx_map *map,
@@ -291,8 +301,8 @@ bool reqctxi_map_set_anew(reqctx_map *map, uint64_t key,
                           const struct reqctxi_entry *entry,
                           struct reqctxi_entry *out_displaced)
 {
-    const struct reqctxi_entry *hidden = find_entry(map->root, key);
-    if (!is_patchable(map, hidden)) {
+    const struct reqctxi_entry *hidden;
+    if (!is_patchable(map, key, &hidden)) {
         return reqctxi_map_put(map, entry, out_displaced);
     }
     /* Two at once: who puts one captured context in another's place has a
@@ -301,9 +311,12 @@ bool reqctxi_map_set_anew(reqctx_map *map, uint64_t key,
     if (nodes->spare == NULL && !reqctxi_node_reserve(2)) {
         return false;
     }
-    *out_displaced = hidden != NULL ? *hidden : (struct reqctxi_entry){0};
+    static const struct reqctxi_entry nothing;
+    reqctxi_entry_copy(out_displaced, hidden != NULL ? hidden : &nothing);
     add_patch(map, key, hidden, entry, false, reqctxi_nodes_take(nodes));
-    reqctxi_node_settle();
+    if (!nodes->open) {
+        reqctxi_node_settle();
+    }
     return true;
 }
 
@@ -325,7 +338,7 @@ static void lift(reqctx_map *map, struct reqctxi_entry *out_lifted)
 {
     struct reqctx_node *patch = map->root;
     map->root = patch->child[0];
-    *out_lifted = patch->entry;
+    reqctxi_entry_copy(out_lifted, &patch->entry);
     if (reqctxi_ref_is_one(&patch->count)) {
         reqctxi_node_give(patch);
         return;
@@ -347,8 +360,8 @@ static bool put_back(reqctx_map *map, uint64_t key,
         reqctxi_node_give(spare);
         return true;
     }
-    const struct reqctxi_entry *hidden = find_entry(map->root, key);
-    if (is_patchable(map, hidden)) {
+    const struct reqctxi_entry *hidden;
+    if (is_patchable(map, key, &hidden)) {
         add_patch(map, key, hidden, entry, false, spare);
         return true;
     }

@@ -91,7 +91,8 @@ REQCTXI_OPAQUE static bool end_tree(struct reqctx_node *root)
     bury(nodes, root);
     while (nodes->dead != NULL) {
         struct reqctx_node *dead = reqctxi_node_pop(&nodes->dead);
-        struct reqctxi_entry entry = dead->entry;
+        struct reqctxi_entry entry;
+        reqctxi_entry_copy(&entry, &dead->entry);
         let_go(thread, (struct reqctx_node *)(uintptr_t)dead->key);
         let_go(thread, dead->child[1]);
         reqctxi_node_give(dead);

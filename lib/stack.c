@@ -5,8 +5,12 @@
 #include "lib/wait.h"
 #include "lib/watch.h"
 
-/* frame->state; what is even and not IDLE is the address of a stack. */
-enum { IDLE = 0 };
+/* frame->state; what is even and not IDLE is the address of a stack, which may
+ * be HOLDING a reference, too. */
+enum { IDLE = 0, HOLDING = 2 };
+
+_Static_assert(_Alignof(struct reqctxi_stack) > HOLDING,
+               "it has room for a mark");
 
 /* A reader is in it; what is odd and not this is left from another process,
  * before fork(), whose reader will not come back: it changed nothing. */
@@ -43,37 +47,74 @@ reqctx_map reqctxi_map_current(void)
     return reqctxi_thread_snapshot(reqctxi_thread());
 }
 
-uint64_t reqctxi_frame_number(reqctx_frame *frame)
+uint64_t reqctxi_frame_give_number(reqctx_frame *frame)
 {
-    if (frame->number == 0) {
-        struct reqctxi_thread *thread = reqctxi_thread();
-        if (thread->next_number == thread->end_number) {
-            /* Relaxed: a number orders nothing. */
-            thread->next_number =
-                __atomic_fetch_add(&next_block, NUMBER_BLOCK, __ATOMIC_RELAXED);
-            thread->end_number = thread->next_number + NUMBER_BLOCK;
-        }
-        frame->number = thread->next_number++;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (thread->next_number == thread->end_number) {
+        /* Relaxed: a number orders nothing. */
+        thread->next_number =
+            __atomic_fetch_add(&next_block, NUMBER_BLOCK, __ATOMIC_RELAXED);
+        thread->end_number = thread->next_number + NUMBER_BLOCK;
     }
+    frame->number = thread->next_number++;
     return frame->number;
 }
 
-/* Makes an IDLE word state, or says what else it is. */
-static uintptr_t seize(uintptr_t *word, uintptr_t state)
+/* The same for a word in which something else was found. */
+__attribute__((noinline)) static uintptr_t
+seize_slowly(uintptr_t *word, uintptr_t state, uintptr_t found)
 {
     unsigned tries = 0;
-    uintptr_t found = IDLE;
-    while (!__atomic_compare_exchange_n(word, &found, state, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    do {
         if (found != IDLE && !is_taking(found)) {
-            return found;
+            return found & ~(uintptr_t)HOLDING;
         }
         if (found == taking()) {
             found = IDLE;
             reqctxi_wait(&tries);
         }
-    }
+    } while (!__atomic_compare_exchange_n(word, &found, state, false,
+                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     return IDLE;
+}
+
+/* Makes an IDLE word state, or says whose else it is. */
+static inline uintptr_t seize(uintptr_t *word, uintptr_t state)
+{
+    uintptr_t found = IDLE;
+    return __atomic_compare_exchange_n(word, &found, state, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+               ? IDLE
+               : seize_slowly(word, state, found);
+}
+
+/* The same for the word of a frame that is entered: a capture's is not for
+ * others. */
+static inline uintptr_t seize_frame(reqctx_frame *frame, uintptr_t state)
+{
+    if (frame->kind == REQCTXI_FRAME_CONTEXT) {
+        return seize(&frame->state, state);
+    }
+    uintptr_t found = __atomic_load_n(&frame->state, __ATOMIC_RELAXED);
+    if (found == IDLE) {
+        __atomic_store_n(&frame->state, state, __ATOMIC_RELAXED);
+    }
+    return found;
+}
+
+bool reqctxi_frame_bequeath(reqctx_frame *frame)
+{
+    /* Acquire: who finds IDLE may end what the last leave left; pairs with its
+     * release. */
+    uintptr_t state = __atomic_load_n(&frame->state, __ATOMIC_ACQUIRE);
+    while (state != IDLE && !is_taking(state) && (state & HOLDING) == 0) {
+        if (__atomic_compare_exchange_n(&frame->state, &state, state | HOLDING,
+                                        false, __ATOMIC_RELEASE,
+                                        __ATOMIC_ACQUIRE)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void release(uintptr_t *word)
@@ -89,11 +130,8 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
     /* If the system has no key this thread's end will not exit frame for a
      * program that forgot to; entering must not fail for that. */
     reqctxi_thread_is_registered(thread);
-    if (seize(&frame->state, (uintptr_t)stack) != IDLE) {
+    if (seize_frame(frame, (uintptr_t)stack) != IDLE) {
         return REQCTX_ENTERED;
-    }
-    if (frame->kind == REQCTXI_FRAME_CONTEXT) {
-        reqctx_hold(reqctxi_context_of(frame));
     }
     frame->outer = stack->current;
     stack->current = frame;
@@ -138,11 +176,24 @@ reqctx_status reqctxi_frame_here(const reqctx_frame *frame)
     if (state == IDLE || is_taking(state)) {
         return REQCTX_NOT_ENTERED;
     }
-    return is_in(frame, state) ? REQCTX_OK : REQCTX_ENTERED;
+    return is_in(frame, state & ~(uintptr_t)HOLDING) ? REQCTX_OK
+                                                     : REQCTX_ENTERED;
 }
 
-/* Leaves the current frame; its last drop may call hooks. */
-static void leave_current(void)
+/* Lets go of a frame's word, and of the reference to its context that was left
+ * to the stack: may call hooks. */
+static inline void release_frame(reqctx_frame *frame)
+{
+    if (frame->kind != REQCTXI_FRAME_CONTEXT) {
+        release(&frame->state);
+    } else if ((__atomic_exchange_n(&frame->state, IDLE, __ATOMIC_ACQ_REL) &
+                HOLDING) != 0) {
+        reqctx_drop(reqctxi_context_of(frame));
+    }
+}
+
+/* Leaves the current frame; if that ends a context this may call hooks. */
+static inline void leave_current(void)
 {
     struct reqctxi_thread *thread = reqctxi_thread();
     struct reqctxi_stack *stack = thread->on;
@@ -154,11 +205,7 @@ static void leave_current(void)
         reqctxi_thread_renew(thread, reqctxi_stack_current(stack));
     }
     reqctxi_thread_go_on(thread);
-    bool is_context = frame->kind == REQCTXI_FRAME_CONTEXT;
-    release(&frame->state);
-    if (is_context) {
-        reqctx_drop(reqctxi_context_of(frame));
-    }
+    release_frame(frame);
     reqctxi_watch_tell();
 }
 

@@ -28,6 +28,24 @@
  * Who finds TAKING waits for that reader, unless it is of the parent of this
  * process and thus gone, and its TAKING another number. Who finds another
  * stack is refused.
+ *
+ * A capture is nobody else's to read or to enter, so its word needs no
+ * exchange: it only says where it is entered, to find mistakes.
+ *
+ * A context that is entered is held by that. It costs nothing: who entered it
+ * has a reference, and who drops one while somebody is in the context leaves
+ * it to the stack instead, which drops it with its leave:
+ *
+ *     a stack -> it, HOLDING     a drop, by exchange; release
+ *     it, HOLDING -> IDLE        leave, by exchange; acquire: what was done
+ *                                before that drop comes before what leave does
+ *
+ * One is enough: while a stack that is not HOLDING is in the context, that
+ * reference is still somebody's; further drops find HOLDING, and drop. A drop
+ * that found IDLE, and is overtaken by an enter, is not of the enterer's. Both
+ * change the word by exchange, so that a reference is either left to a stack
+ * that will find it, or dropped by the one who finds IDLE. After its exchange
+ * a leave that was not HOLDING does not touch the context: it may have ended.
  */
 #ifndef REQCTXI_STACK_H
 #define REQCTXI_STACK_H
@@ -59,6 +77,25 @@ struct reqctxi_stack {
 #define REQCTXI_OPAQUE __attribute__((noinline))
 #define REQCTXI_OPAQUE_BODY __asm__ volatile("" ::: "memory")
 
+/* Makes a frame that is not entered, of a map that it takes. Word by word: in
+ * one piece it would be a string operation, slower than all the rest. */
+static inline void reqctxi_frame_make(reqctx_frame *out_frame, reqctx_map map,
+                                      enum reqctxi_frame_kind kind)
+{
+    out_frame->map.root = map.root;
+    out_frame->map.count = map.count;
+    out_frame->outer = NULL;
+    out_frame->number = 0;
+    out_frame->stay = 0;
+    out_frame->state = 0;
+    out_frame->kind = kind;
+    for (size_t i = 0;
+         i < sizeof(out_frame->reserved) / sizeof(out_frame->reserved[0]);
+         i++) {
+        out_frame->reserved[i] = 0;
+    }
+}
+
 static inline reqctx_frame *reqctxi_stack_current(struct reqctxi_stack *stack)
 {
     return stack->current != NULL ? stack->current : &stack->base;
@@ -87,7 +124,13 @@ REQCTXI_OPAQUE reqctx_frame *reqctxi_frame_current(void);
 REQCTXI_OPAQUE reqctx_map reqctxi_map_current(void);
 
 /* A number for frame's tokens to know it by; never given twice. */
-uint64_t reqctxi_frame_number(reqctx_frame *frame);
+uint64_t reqctxi_frame_give_number(reqctx_frame *frame);
+
+static inline uint64_t reqctxi_frame_number(reqctx_frame *frame)
+{
+    return frame->number != 0 ? frame->number
+                              : reqctxi_frame_give_number(frame);
+}
 
 /* Makes frame current, tells the watchers. REQCTX_ENTERED: it is entered
  * already. */
@@ -115,6 +158,10 @@ reqctx_frame *reqctxi_frame_numbered(uint64_t number);
  * elsewhere.
  */
 reqctx_status reqctxi_frame_take(reqctx_frame *frame, reqctx_map *out_map);
+
+/* Leaves a reference to a context, which is frame's, to the stack that is in
+ * it. False: nobody is, or one has been left to it; the caller still has it. */
+bool reqctxi_frame_bequeath(reqctx_frame *frame);
 
 /* Calls function in a context of its own that begins as map, which it takes
  * (capture.c). */

@@ -15,13 +15,6 @@ enum {
     USED = 3
 };
 
-/* A live token holds its variable, its old value's cell, and a spare node. */
-static struct reqctxi_entry entry_of(const reqctx_token *token)
-{
-    return (struct reqctxi_entry){
-        .var = token->var, .value = token->old, .cell = token->cell};
-}
-
 static reqctx_value fallback_of(const reqctx_var *var)
 {
     return var->fallback != NULL ? *var->fallback : (reqctx_value){0};
@@ -99,11 +92,12 @@ put_anew(struct reqctxi_thread *thread, const struct reqctxi_entry *entry,
     reqctx_map *map = &thread->frame->map;
     uint64_t id = reqctxi_var_id(entry->var);
     reqctxi_thread_empty_purse(thread);
-    bool done = id != 0 || reqctxi_map_reserve(map);
-    if (done) {
-        id = reqctxi_var_give_id(entry->var);
-        done = reqctxi_map_set_anew(map, id, entry, out_old);
+    bool done = true;
+    if (id == 0) {
+        done = reqctxi_map_reserve(map);
+        id = done ? reqctxi_var_give_id(entry->var) : 0;
     }
+    done = done && reqctxi_map_set_anew(map, id, entry, out_old);
     reqctxi_thread_end_era(thread);
     return done;
 }
@@ -189,12 +183,14 @@ static reqctx_status check(const reqctx_token *token)
     }
 }
 
-/* Makes a live token a used one, and gives the caller what it held. */
-static struct reqctxi_entry use(reqctx_token *token)
+/* Makes a live token a used one, and gives the caller what it held but for the
+ * spare node: its variable, and its old value's cell. */
+static inline void use(reqctx_token *token, struct reqctxi_entry *out_held)
 {
-    struct reqctxi_entry held = entry_of(token);
+    out_held->var = token->var;
+    out_held->value = token->old;
+    out_held->cell = token->cell;
     token->state = USED;
-    return held;
 }
 
 /* The same where that is not just another value in a node of the map's own. */
@@ -202,14 +198,17 @@ static void restore_anew(struct reqctxi_thread *thread, reqctx_token *token)
 {
     bool was_missing = token->state == MISSING;
     struct reqctx_node *spare = token->spare;
-    struct reqctxi_entry held = use(token);
-    struct reqctxi_entry back = held;
+    struct reqctxi_entry held;
+    struct reqctxi_entry back = {0};
     struct reqctxi_entry gone;
-    reqctx_value value = held.value;
+    use(token, &held);
     uint64_t id = reqctxi_var_id(held.var);
+    reqctx_value value;
     if (was_missing) {
         value = fallback_of(held.var);
-        back = (struct reqctxi_entry){0};
+    } else {
+        value = held.value;
+        reqctxi_entry_copy(&back, &held);
     }
     reqctxi_thread_empty_purse(thread);
     reqctxi_map_restore(&thread->frame->map, id, &back, spare, &gone);
@@ -270,7 +269,8 @@ void reqctx_token_drop(reqctx_token *token)
 {
     if (check(token) == REQCTX_OK) {
         reqctxi_node_give(token->spare);
-        struct reqctxi_entry held = use(token);
+        struct reqctxi_entry held;
+        use(token, &held);
         reqctxi_entry_drop(&held);
     }
 }

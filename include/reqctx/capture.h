@@ -47,8 +47,8 @@ REQCTX_API reqctx_status reqctx_capture_take_from(reqctx *ctx,
  * Makes the captured context the calling thread's current one.
  *
  * Errors:  REQCTX_ENTERED: it is entered already, here or elsewhere.
- * Threads: any. Never blocks.
- * Cost:    O(1); no allocation.
+ * Threads: any, but no two at the same moment. Never blocks.
+ * Cost:    O(1); no allocation, no atomic operation.
  */
 REQCTX_API reqctx_status reqctx_capture_enter(reqctx_capture *capture);
 
