@@ -45,9 +45,11 @@ reqctx_status reqctx_capture_leave(reqctx_capture *capture)
     if (capture == NULL) {
         return REQCTX_INVALID;
     }
-    reqctx_status status = reqctxi_thread()->frame == &capture->frame
-                               ? REQCTX_OK
-                               : reqctxi_frame_here(&capture->frame);
+    if (reqctxi_thread()->frame == &capture->frame) {
+        reqctxi_frame_leave_current();
+        return REQCTX_OK;
+    }
+    reqctx_status status = reqctxi_frame_here(&capture->frame);
     return status == REQCTX_OK ? reqctxi_frame_leave(&capture->frame) : status;
 }
 
@@ -56,7 +58,9 @@ reqctx_status reqctx_capture_drop(reqctx_capture *capture)
     if (capture == NULL) {
         return REQCTX_INVALID;
     }
-    if (reqctxi_frame_here(&capture->frame) != REQCTX_NOT_ENTERED) {
+    /* Relaxed: who drops a capture has it to himself, unless it is entered,
+     * and that is a mistake. */
+    if (__atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
         return REQCTX_ENTERED;
     }
     struct reqctx_node *root = capture->frame.map.root;

@@ -127,7 +127,8 @@ reqctx_status reqctx_exit(reqctx *ctx)
         return REQCTX_INVALID;
     }
     if (reqctxi_thread()->frame == &ctx->frame) {
-        return reqctxi_frame_leave(&ctx->frame);
+        reqctxi_frame_leave_current();
+        return REQCTX_OK;
     }
     reqctx_status status = reqctxi_frame_here(&ctx->frame);
     return status == REQCTX_OK ? REQCTX_NOT_CURRENT : status;

@@ -136,7 +136,7 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
     frame->outer = stack->current;
     stack->current = frame;
     reqctxi_thread_renew(thread, frame);
-    reqctxi_thread_go_on(thread);
+    reqctxi_thread_go_on(thread, frame);
     reqctxi_watch_tell();
     return REQCTX_OK;
 }
@@ -192,19 +192,21 @@ static inline void release_frame(reqctx_frame *frame)
     }
 }
 
-/* Leaves the current frame; if that ends a context this may call hooks. */
-static inline void leave_current(void)
+void reqctxi_frame_leave_current(void)
 {
+    REQCTXI_OPAQUE_BODY;
     struct reqctxi_thread *thread = reqctxi_thread();
     struct reqctxi_stack *stack = thread->on;
-    reqctx_frame *frame = stack->current;
-    stack->current = frame->outer;
+    reqctx_frame *frame = thread->frame;
+    reqctx_frame *outer = frame->outer;
+    reqctx_frame *next = outer != NULL ? outer : &stack->base;
+    stack->current = outer;
     frame->outer = NULL;
     if (frame == stack->stale) {
-        stack->stale = stack->current;
-        reqctxi_thread_renew(thread, reqctxi_stack_current(stack));
+        stack->stale = outer;
+        reqctxi_thread_renew(thread, next);
     }
-    reqctxi_thread_go_on(thread);
+    reqctxi_thread_go_on(thread, next);
     release_frame(frame);
     reqctxi_watch_tell();
 }
@@ -214,7 +216,7 @@ reqctx_status reqctxi_stack_unwind(void)
     REQCTXI_OPAQUE_BODY;
     reqctx_status status = REQCTX_OK;
     while (reqctxi_stack_here()->current != NULL) {
-        leave_current();
+        reqctxi_frame_leave_current();
         status = REQCTX_LEFT_ENTERED;
     }
     return status;
@@ -229,7 +231,7 @@ reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
         status = REQCTX_LEFT_ENTERED;
     }
     while (reqctxi_frame_current() != frame) {
-        leave_current();
+        reqctxi_frame_leave_current();
         status = REQCTX_LEFT_ENTERED;
     }
     return status;
@@ -238,10 +240,8 @@ reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame)
 reqctx_status reqctxi_frame_leave(reqctx_frame *frame)
 {
     REQCTXI_OPAQUE_BODY;
-    reqctx_status status = reqctxi_thread()->frame != frame
-                               ? reqctxi_frame_unwind_to(frame)
-                               : REQCTX_OK;
-    leave_current();
+    reqctx_status status = reqctxi_frame_unwind_to(frame);
+    reqctxi_frame_leave_current();
     return status;
 }
 
@@ -289,8 +289,9 @@ reqctx_status reqctxi_stack_enter(struct reqctxi_stack *stack)
     stack->below = below;
     stack->stale = stack->current;
     thread->on = stack;
-    reqctxi_thread_renew(thread, reqctxi_stack_current(stack));
-    reqctxi_thread_go_on(thread);
+    reqctx_frame *frame = reqctxi_stack_current(stack);
+    reqctxi_thread_renew(thread, frame);
+    reqctxi_thread_go_on(thread, frame);
     reqctxi_watch_tell();
     return REQCTX_OK;
 }
@@ -300,7 +301,7 @@ void reqctxi_stack_leave(struct reqctxi_stack *stack)
     REQCTXI_OPAQUE_BODY;
     struct reqctxi_thread *thread = reqctxi_thread();
     thread->on = stack->below;
-    reqctxi_thread_go_on(thread);
+    reqctxi_thread_go_on(thread, reqctxi_stack_current(thread->on));
     stack->below = NULL;
     release(&stack->state);
     reqctxi_watch_tell();

@@ -147,7 +147,10 @@ reqctx_status reqctxi_frame_here(const reqctx_frame *frame);
  */
 REQCTXI_OPAQUE reqctx_status reqctxi_frame_leave(reqctx_frame *frame);
 
-/* The same for what was entered since only: frame is current then. */
+/* Leaves the current frame, which is no base. The same. */
+REQCTXI_OPAQUE void reqctxi_frame_leave_current(void);
+
+/* Leaves what was entered since frame only: that is current then. */
 REQCTXI_OPAQUE reqctx_status reqctxi_frame_unwind_to(reqctx_frame *frame);
 
 /* The frame with this number that the calling thread is in, or NULL. */

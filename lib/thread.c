@@ -18,7 +18,7 @@ struct reqctxi_thread *reqctxi_thread_make(void)
     static _Thread_local struct reqctxi_thread own;
     own.on = &own.own;
     reqctxi_thread_renew(&own, &own.own.base);
-    reqctxi_thread_go_on(&own);
+    reqctxi_thread_go_on(&own, &own.own.base);
     reqctxi_thread_self = &own;
     return &own;
 }
@@ -84,7 +84,7 @@ static void clear_base(struct reqctxi_thread *thread)
     reqctx_map map = thread->own.base.map;
     thread->own.base = (reqctx_frame){0};
     reqctxi_thread_renew(thread, &thread->own.base);
-    reqctxi_thread_go_on(thread);
+    reqctxi_thread_go_on(thread, &thread->own.base);
     thread->registered = false;
     reqctxi_node_close();
     reqctxi_contexts_close(thread);

@@ -240,13 +240,14 @@ static inline void reqctxi_thread_renew(struct reqctxi_thread *thread,
     frame->stay = ++thread->last_stay;
 }
 
-/* Goes on in the current frame of the current stack, in that frame's stay. The
- * one before is still as it was, and seized. */
-static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread)
+/* Goes on in frame, the current one of the current stack, in its stay. The one
+ * before is still as it was, and seized. */
+static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread,
+                                        reqctx_frame *frame)
 {
     reqctxi_thread_empty_purse(thread);
-    thread->frame = reqctxi_stack_current(thread->on);
-    thread->stay = thread->frame->stay;
+    thread->frame = frame;
+    thread->stay = frame->stay;
     reqctxi_thread_end_era(thread);
 }
 
