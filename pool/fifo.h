@@ -79,4 +79,22 @@ static inline void reqctxi_fifo_append(struct reqctxi_fifo *fifo,
     *more = (struct reqctxi_fifo){.count = 0};
 }
 
+/* Cuts off the first count jobs, at least one: those before next, which is NULL
+ * if they are all. */
+static inline struct reqctxi_fifo reqctxi_fifo_cut(struct reqctxi_fifo *fifo,
+                                                   size_t count,
+                                                   struct reqctxi_job *next)
+{
+    struct reqctxi_fifo cut = {.first = fifo->first,
+                               .last = next != NULL ? next->prev : fifo->last,
+                               .count = count};
+    fifo->first = next;
+    fifo->count -= count;
+    cut.last->next = NULL;
+    if (next != NULL) {
+        next->prev = NULL;
+    }
+    return cut;
+}
+
 #endif

@@ -46,19 +46,21 @@ enum reqctxi_job_state {
 };
 
 struct reqctxi_job {
-    struct reqctxi_job *next; /* the lane's */
+    /* First what is touched when the job is not run yet, or is done: to bring
+     * a line of cache from another core takes as long as to run a job. */
+    struct reqctxi_job *next; /* the lane's, or the hand's */
     struct reqctxi_job *prev;
-    reqctx_capture capture;
+    uint8_t level; /* of priority; 0 is taken first */
+    uint8_t state; /* enum reqctxi_job_state */
+    bool is_future;
     void (*run)(void *arg);
-    void (*drop)(void *arg, reqctx_drop_reason reason);
     void *arg;
+    reqctx_capture capture;
+    void (*drop)(void *arg, reqctx_drop_reason reason);
     const char *label;
     reqctx_pool *pool;
     reqctx_lane *lane; /* pinned until the end */
     int64_t since_ns;  /* when it was submitted, or was to begin */
-    uint8_t level;     /* of priority; 0 is taken first */
-    uint8_t state;     /* enum reqctxi_job_state */
-    bool is_future;
 };
 
 struct reqctx_future {

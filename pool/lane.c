@@ -187,9 +187,14 @@ void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
         queue->ring[0] != NULL || queue->ring[2] != NULL) {
         return;
     }
-    while (count < most && fifo->count != 0 && !fifo->first->is_future) {
-        reqctxi_fifo_push(out_jobs, reqctxi_fifo_remove(fifo, fifo->first));
+    struct reqctxi_job *at = fifo->first;
+    while (count < most && count < fifo->count && !at->is_future) {
+        at = at->next;
         count++;
+    }
+    if (count != 0) {
+        struct reqctxi_fifo jobs = reqctxi_fifo_cut(fifo, count, at);
+        reqctxi_fifo_append(out_jobs, &jobs);
     }
     plain->running += count;
     if (count != 0) {

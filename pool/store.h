@@ -8,6 +8,7 @@
  *
  *     bundles   [64][71][64]      loose   b1 b2 b3
  *
+ * Who has nothing else to do frees what is more than some bundles (worker.c).
  * A store that is full lays what comes on the heap of the dead, which are to
  * be freed by who has let go of the lock; so are blocks of futures.
  */
@@ -17,8 +18,8 @@
 #include "pool/fifo.h"
 
 enum {
-    REQCTXI_BUNDLE = 64,  /* blocks, or some more */
-    REQCTXI_BUNDLES = 128 /* that are kept */
+    REQCTXI_BUNDLE = 64,   /* blocks, or some more */
+    REQCTXI_BUNDLES = 1024 /* that there may be */
 };
 
 struct reqctxi_store {

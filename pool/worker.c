@@ -16,6 +16,8 @@ enum {
     FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
 };
 
+enum { BUNDLES_KEPT = 64 };
+
 /* How often a worker looks before it sleeps, and how many at once. */
 enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };
 
@@ -169,6 +171,21 @@ static struct reqctxi_job *seek(reqctx_pool *pool,
     return job;
 }
 
+/* Frees a bundle of blocks, if there are more than a pool should keep that
+ * has nothing to do. */
+static bool free_some(reqctx_pool *pool)
+{
+    struct reqctxi_fifo blocks = {.count = 0};
+    if (pool->store.count <= BUNDLES_KEPT) {
+        return false;
+    }
+    reqctxi_store_take_bundle(&pool->store, &blocks);
+    pthread_mutex_unlock(&pool->lock);
+    reqctxi_free_blocks(blocks.first);
+    reqctxi_lock_again(pool);
+    return !reqctxi_is_forked(pool);
+}
+
 static struct reqctxi_job *find_work(reqctx_pool *pool,
                                      struct reqctxi_worker *worker)
 {
@@ -177,6 +194,9 @@ static struct reqctxi_job *find_work(reqctx_pool *pool,
     if (job == NULL) {
         reqctxi_state_put_back(pool, worker);
         job = seek(pool, worker);
+    }
+    while (job == NULL && free_some(pool)) {
+        job = is_kept(pool) ? reqctxi_state_take(pool, worker) : NULL;
     }
     return job;
 }

@@ -34,7 +34,7 @@ typedef struct reqctx_frame {
     uint64_t stay;
     uintptr_t state;
     uintptr_t kind;
-    uintptr_t reserved[4 - sizeof(uint64_t) / sizeof(uintptr_t)];
+    uintptr_t reserved[1];
 } reqctx_frame;
 
 /*
