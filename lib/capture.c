@@ -63,9 +63,7 @@ reqctx_status reqctx_capture_drop(reqctx_capture *capture)
     if (__atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
         return REQCTX_ENTERED;
     }
-    struct reqctx_node *root = capture->frame.map.root;
-    capture->frame.map = (reqctx_map){0};
-    capture->frame.number = 0; /* its tokens are of no context now */
+    struct reqctx_node *root = reqctxi_frame_clear(&capture->frame);
     reqctxi_node_drop(root);
     return REQCTX_OK;
 }

@@ -89,9 +89,7 @@ bool reqctx_capture_drop_later(reqctx_capture *capture, reqctx_drops *drops)
         __atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
         return false;
     }
-    struct reqctx_node *root = capture->frame.map.root;
-    capture->frame.map = (reqctx_map){0};
-    capture->frame.number = 0; /* its tokens are of no context now */
+    struct reqctx_node *root = reqctxi_frame_clear(&capture->frame);
     if (root == NULL) {
         return false;
     }

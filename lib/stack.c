@@ -135,7 +135,6 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
     }
     frame->outer = stack->current;
     stack->current = frame;
-    reqctxi_thread_renew(thread, frame);
     reqctxi_thread_go_on(thread, frame);
     reqctxi_watch_tell();
     return REQCTX_OK;
@@ -202,10 +201,6 @@ void reqctxi_frame_leave_current(void)
     reqctx_frame *next = outer != NULL ? outer : &stack->base;
     stack->current = outer;
     frame->outer = NULL;
-    if (frame == stack->stale) {
-        stack->stale = outer;
-        reqctxi_thread_renew(thread, next);
-    }
     reqctxi_thread_go_on(thread, next);
     release_frame(frame);
     reqctxi_watch_tell();
@@ -287,11 +282,8 @@ reqctx_status reqctxi_stack_enter(struct reqctxi_stack *stack)
         return REQCTX_ENTERED;
     }
     stack->below = below;
-    stack->stale = stack->current;
     thread->on = stack;
-    reqctx_frame *frame = reqctxi_stack_current(stack);
-    reqctxi_thread_renew(thread, frame);
-    reqctxi_thread_go_on(thread, frame);
+    reqctxi_thread_go_on(thread, reqctxi_stack_current(stack));
     reqctxi_watch_tell();
     return REQCTX_OK;
 }

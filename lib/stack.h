@@ -60,8 +60,6 @@ enum reqctxi_frame_kind {
 struct reqctxi_stack {
     reqctx_frame *current; /* NULL: base */
     reqctx_frame base;
-    reqctx_frame *stale; /* current when the fiber was last entered, or if
-                            that was left meanwhile, its outer; NULL: base */
     struct reqctxi_stack *below; /* a fiber's, while a thread is in it */
     uintptr_t state;             /* a fiber's */
 };
@@ -94,6 +92,18 @@ static inline void reqctxi_frame_make(reqctx_frame *out_frame, reqctx_map map,
          i++) {
         out_frame->reserved[i] = 0;
     }
+}
+
+/* Takes the map of a frame that nobody is in; that is another context then:
+ * its tokens are of none, and no cache knows it. */
+static inline struct reqctx_node *reqctxi_frame_clear(reqctx_frame *frame)
+{
+    struct reqctx_node *root = frame->map.root;
+    frame->map.root = NULL;
+    frame->map.count = 0;
+    frame->number = 0;
+    frame->stay = 0;
+    return root;
 }
 
 static inline reqctx_frame *reqctxi_stack_current(struct reqctxi_stack *stack)

@@ -13,11 +13,22 @@ const struct reqctxi_thread reqctxi_thread_nobody = {.stay = 1};
 _Thread_local struct reqctxi_thread *reqctxi_thread_self =
     (struct reqctxi_thread *)&reqctxi_thread_nobody;
 
+/* The first stay of the next range; atomic. */
+static uint64_t next_range = REQCTXI_STAYS;
+
+void reqctxi_thread_take_stays(struct reqctxi_thread *thread)
+{
+    /* Relaxed: a number orders nothing. */
+    thread->first_stay =
+        __atomic_fetch_add(&next_range, REQCTXI_STAYS, __ATOMIC_RELAXED);
+    thread->last_stay = thread->first_stay;
+}
+
 struct reqctxi_thread *reqctxi_thread_make(void)
 {
     static _Thread_local struct reqctxi_thread own;
     own.on = &own.own;
-    reqctxi_thread_renew(&own, &own.own.base);
+    reqctxi_thread_take_stays(&own);
     reqctxi_thread_go_on(&own, &own.own.base);
     reqctxi_thread_self = &own;
     return &own;
@@ -83,7 +94,6 @@ static void clear_base(struct reqctxi_thread *thread)
     reqctxi_thread_empty_purse(thread);
     reqctx_map map = thread->own.base.map;
     thread->own.base = (reqctx_frame){0};
-    reqctxi_thread_renew(thread, &thread->own.base);
     reqctxi_thread_go_on(thread, &thread->own.base);
     thread->registered = false;
     reqctxi_node_close();

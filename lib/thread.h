@@ -14,20 +14,24 @@
  *
  *     good(place, id) = place.id == id && place.stay == the thread's stay
  *
- * A *stay* is a number for the time in which one frame is current, undisturbed
- * but for the frames that are entered and left meanwhile; it is given by this
- * thread, and never twice. The invariant:
+ * A *stay* is a number that says for which frame, and it is given by a thread
+ * to a frame when that becomes current there. The invariant:
  *
  *     a good place shows what the current frame's map shows, or else the
  *     variable's default
  *
- * It holds because a map changes only while its frame is current, by set and
- * reset, which write the place too, before any hook runs; because entering a
- * frame begins a new stay; and because a frame below cannot change meanwhile,
- * so that its places are good again when one is back. This fails for the
- * frames of a fiber that has left the thread: it may have gone on elsewhere,
- * and changed. So a fiber's frame begins a new stay when the fiber is entered,
- * and each frame below it when one comes back to it (stack.h, stale).
+ * A map changes only while its frame is current, by set and reset, which
+ * write the place too, before any hook runs. So a frame keeps its stay, and
+ * finds its places good again, when it is left and entered again, and when
+ * others were entered and left meanwhile; but only if it was current nowhere
+ * else: another thread has a cache of its own. Hence
+ *
+ *     a frame that becomes current and whose stay is not one of this
+ *     thread's gets a new one
+ *
+ * and a stay says whose it is: each thread has a range of them to give, and
+ * none is ever given twice. A frame that gets another map while it is not
+ * current, as a capture that is dropped, has no stay then (0).
  *
  * CLAIMS. Setting and resetting what the context shares with nobody would
  * cost two ways down the tree, if what the last way found were not kept, too:
@@ -75,6 +79,8 @@
 
 enum { REQCTXI_PLACES = 16, REQCTXI_CLAIMS = 8 };
 
+#define REQCTXI_STAYS ((uint64_t)1 << 32) /* in a thread's range */
+
 struct reqctxi_place {
     uint64_t stay; /* 0: nobody's */
     uint64_t id;   /* never 0 where stay is not */
@@ -96,7 +102,8 @@ struct reqctxi_thread {
     const struct reqctx_node *taken; /* the root of the last snapshot, or NULL;
                                         only to compare with */
     reqctx_drops *drops;             /* put off by this thread, or NULL */
-    uint64_t last_stay;
+    uint64_t first_stay;             /* of its range */
+    uint64_t last_stay;              /* that was given */
     bool registered;
     struct reqctxi_nodes nodes;
     reqctx_frame *spare_contexts; /* see context.c */
@@ -233,19 +240,29 @@ static inline reqctx_map reqctxi_thread_snapshot(struct reqctxi_thread *thread)
     return map;
 }
 
-/* Begins a new stay in frame. */
+/* Gives the thread a range of stays. */
+void reqctxi_thread_take_stays(struct reqctxi_thread *thread);
+
+/* Gives frame a stay of the thread's. */
 static inline void reqctxi_thread_renew(struct reqctxi_thread *thread,
                                         reqctx_frame *frame)
 {
+    if (__builtin_expect(thread->last_stay % REQCTXI_STAYS == REQCTXI_STAYS - 1,
+                         0)) {
+        reqctxi_thread_take_stays(thread);
+    }
     frame->stay = ++thread->last_stay;
 }
 
-/* Goes on in frame, the current one of the current stack, in its stay. The one
- * before is still as it was, and seized. */
+/* Goes on in frame, the current one of the current stack. The one before is
+ * still as it was, and seized. */
 static inline void reqctxi_thread_go_on(struct reqctxi_thread *thread,
                                         reqctx_frame *frame)
 {
     reqctxi_thread_empty_purse(thread);
+    if (frame->stay - thread->first_stay >= REQCTXI_STAYS) {
+        reqctxi_thread_renew(thread, frame);
+    }
     thread->frame = frame;
     thread->stay = frame->stay;
     reqctxi_thread_end_era(thread);

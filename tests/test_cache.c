@@ -67,6 +67,99 @@ static void the_outer_contexts_entries_are_good_again_after_exit(void **state)
     reqctx_drop(ctx);
 }
 
+static void what_was_read_is_cached_when_one_enters_again(void **state)
+{
+    (void)state;
+    reqctx *ctx;
+    reqctx_capture capture;
+    assert_ok(number_set(1, NULL));
+    reqctx_capture_take(&capture);
+    assert_ok(reqctx_copy_current(&ctx));
+    assert_ok(number_set(2, NULL));
+    for (int i = 0; i < 3; i++) {
+        assert_ok(reqctx_enter(ctx));
+        assert_int_equal(is_cached(&number), i > 0);
+        assert_int_equal(number_get(), 1);
+        assert_ok(reqctx_exit(ctx));
+        assert_ok(reqctx_capture_enter(&capture));
+        assert_false(is_cached(&number)); /* the other's is in its place */
+        assert_int_equal(number_get(), 1);
+        assert_ok(other_set(i, NULL));
+        assert_ok(reqctx_capture_leave(&capture));
+        assert_ok(reqctx_capture_enter(&capture));
+        assert_true(is_cached(&number));
+        assert_int_equal(other_get(), i);
+        assert_ok(reqctx_capture_leave(&capture));
+        assert_ok(reqctx_enter(ctx)); /* for the next round */
+        assert_int_equal(number_get(), 1);
+        assert_ok(reqctx_exit(ctx));
+    }
+    assert_ok(reqctx_capture_drop(&capture));
+    reqctx_drop(ctx);
+}
+
+/* Each thread begins where another one's numbers may have begun. */
+static void enter_many(void *arg)
+{
+    reqctx *const *contexts = arg;
+    for (int i = 0; i < 4; i++) {
+        must(reqctx_enter(contexts[i]) == REQCTX_OK);
+        must(number_get() == other_get());
+        must(number_set(number_get() + 1, NULL) == REQCTX_OK);
+        must(other_set(other_get() + 1, NULL) == REQCTX_OK);
+        must(reqctx_exit(contexts[i]) == REQCTX_OK);
+    }
+}
+
+static void a_new_thread_believes_no_other_ones_numbers(void **state)
+{
+    (void)state;
+    reqctx *contexts[5];
+    for (int i = 0; i < 4; i++) {
+        assert_ok(reqctx_new(&contexts[i]));
+        assert_ok(reqctx_enter(contexts[i]));
+        assert_ok(number_set(i, NULL));
+        assert_ok(other_set(i, NULL));
+        assert_ok(reqctx_exit(contexts[i]));
+    }
+    for (int round = 0; round < 4; round++) {
+        actor_once(enter_many, contexts);
+        contexts[4] = contexts[0]; /* the next begins with another one */
+        memmove(contexts, contexts + 1, 4 * sizeof(contexts[0]));
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_ok(reqctx_enter(contexts[i]));
+        assert_int_equal(number_get(), i + 4);
+        assert_int_equal(other_get(), i + 4);
+        assert_ok(reqctx_exit(contexts[i]));
+        reqctx_drop(contexts[i]);
+    }
+}
+
+static void a_thread_that_has_given_all_its_numbers_takes_others(void **state)
+{
+    (void)state;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    uint64_t first = thread->first_stay;
+    reqctx_capture captures[2] = {REQCTX_ZERO, REQCTX_ZERO};
+    assert_ok(number_set(1, NULL));
+    thread->last_stay = first + REQCTXI_STAYS - 2;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(reqctx_capture_enter(&captures[i]));
+        assert_int_equal(number_get(), -1);
+        assert_ok(number_set(i, NULL));
+        assert_ok(reqctx_capture_leave(&captures[i]));
+        assert_int_equal(number_get(), 1);
+        assert_int_equal(thread->first_stay != first, i > 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_ok(reqctx_capture_enter(&captures[i]));
+        assert_int_equal(number_get(), i);
+        assert_ok(reqctx_capture_leave(&captures[i]));
+        assert_ok(reqctx_capture_drop(&captures[i]));
+    }
+}
+
 static void a_scope_that_exits_what_was_left_entered_shows_its_own(void **state)
 {
     (void)state;
@@ -279,6 +372,9 @@ int main(void)
         UNIT(what_was_set_or_read_is_cached),
         UNIT(a_set_and_a_reset_are_seen),
         UNIT(the_outer_contexts_entries_are_good_again_after_exit),
+        UNIT(what_was_read_is_cached_when_one_enters_again),
+        UNIT(a_new_thread_believes_no_other_ones_numbers),
+        UNIT(a_thread_that_has_given_all_its_numbers_takes_others),
         UNIT(a_scope_that_exits_what_was_left_entered_shows_its_own),
         UNIT(a_change_by_another_thread_is_seen_by_the_next_enter),
         UNIT(a_thread_that_was_cleared_shows_defaults),
