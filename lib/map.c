@@ -11,20 +11,6 @@ static bool is_patch(const struct reqctx_node *node)
     return node != NULL && node->colour == REQCTXI_PATCH;
 }
 
-reqctx_map reqctxi_map_hold(const reqctx_map *map)
-{
-    reqctxi_node_hold(map->root);
-    return *map;
-}
-
-reqctx_map reqctxi_map_snapshot(const reqctx_map *map)
-{
-    if (map->root != NULL) {
-        reqctxi_ref_hold_alone(&map->root->count);
-    }
-    return *map;
-}
-
 void reqctxi_map_drop(reqctx_map *map)
 {
     struct reqctx_node *root = map->root;
@@ -273,7 +259,7 @@ static inline bool is_patchable(const reqctx_map *map, uint64_t key,
         }
     }
     if (shown == NULL) {
-        shown = reqctxi_tree_find(node, key);
+        shown = reqctxi_tree_find_to_change(node, key);
     }
     /* Patches of choice never say "nothing": that needs no look. */
     *out_hidden = shown != NULL ? &shown->entry : NULL;

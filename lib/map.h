@@ -31,6 +31,7 @@
 
 #include <reqctx/context.h>
 
+#include "lib/ref.h"
 #include "lib/tree.h"
 
 /*
@@ -39,8 +40,20 @@
  * who is in it or is taking it: that spares an atomic operation if nobody
  * else has the root.
  */
-reqctx_map reqctxi_map_hold(const reqctx_map *map);
-reqctx_map reqctxi_map_snapshot(const reqctx_map *map);
+static inline reqctx_map reqctxi_map_hold(const reqctx_map *map)
+{
+    reqctxi_node_hold(map->root);
+    return *map;
+}
+
+static inline reqctx_map reqctxi_map_snapshot(const reqctx_map *map)
+{
+    if (map->root != NULL) {
+        reqctxi_ref_hold_alone(&map->root->count);
+    }
+    return *map;
+}
+
 void reqctxi_map_drop(reqctx_map *map);
 
 /* The entry under key, or NULL; borrowed from the map. */
@@ -56,6 +69,12 @@ static inline bool reqctxi_map_is_patched(const reqctx_map *map, uint64_t key)
 {
     const struct reqctx_node *root = map->root;
     return root != NULL && root->key == key && root->colour == REQCTXI_PATCH;
+}
+
+/* Whether others have the map's root, too, or there is none. */
+static inline bool reqctxi_map_is_shared(const reqctx_map *map)
+{
+    return map->root == NULL || !reqctxi_ref_is_one(&map->root->count);
 }
 
 /*

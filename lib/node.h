@@ -27,9 +27,11 @@ enum reqctxi_colour {
 
 struct reqctx_node {
     uintptr_t count;
-    uint64_t key; /* entry.var's id */
+    uint64_t key;                 /* entry.var's id */
+    struct reqctx_node *child[2]; /* lower keys, higher keys; beside the key:
+                                     what the way down reads is one line of
+                                     the processor's cache in most nodes */
     struct reqctxi_entry entry;
-    struct reqctx_node *child[2]; /* lower keys, higher keys */
     enum reqctxi_colour colour;
     bool is_owed; /* a patch, or one below it, for want of memory: map.h */
 };

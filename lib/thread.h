@@ -217,8 +217,9 @@ reqctxi_thread_claim(struct reqctxi_thread *thread, const reqctx_var *var,
     struct reqctxi_claim *claim = &thread->claims[id % REQCTXI_CLAIMS];
     if (claim->era != thread->era || claim->entry->var != var) {
         reqctxi_thread_empty_purse(thread);
+        const reqctx_map *map = &thread->frame->map;
         struct reqctxi_entry *entry =
-            reqctxi_map_find_alone(&thread->frame->map, id);
+            reqctxi_map_is_shared(map) ? NULL : reqctxi_map_find_alone(map, id);
         if (entry == NULL) {
             return NULL;
         }

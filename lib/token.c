@@ -21,8 +21,7 @@ static reqctx_value fallback_of(const reqctx_var *var)
 }
 
 /* Looks var up in the map, and leaves the answer in its place. */
-__attribute__((noinline, cold)) static reqctx_value
-look_up(const reqctx_var *var)
+__attribute__((noinline)) static reqctx_value look_up(const reqctx_var *var)
 {
     uint64_t id = reqctxi_var_id(var);
     if (id == 0) {

@@ -17,16 +17,6 @@ static bool is_red(const struct reqctx_node *node)
     return node != NULL && node->colour == REQCTXI_RED;
 }
 
-struct reqctx_node *reqctxi_tree_find(struct reqctx_node *root, uint64_t key)
-{
-    struct reqctx_node *node = root;
-    while (node != NULL && node->key != key) {
-        /* Not child[key > ...]: an index is waited for, a branch is guessed. */
-        node = key > node->key ? node->child[1] : node->child[0];
-    }
-    return node;
-}
-
 struct reqctx_node *reqctxi_tree_above(struct reqctx_node *root, uint64_t key)
 {
     struct reqctx_node *above = NULL;

@@ -35,8 +35,52 @@ enum {
     REQCTXI_TREE_MAX = (1 << 28) - 1
 };
 
-/* The node with this key, or NULL. */
-struct reqctx_node *reqctxi_tree_find(struct reqctx_node *root, uint64_t key);
+/*
+ * One of two, without a branch. Which way down is next is anybody's guess, and
+ * a processor that guesses wrong loses more than the step costs; both children
+ * are at hand by the time that the key is. A compiler would make a branch of
+ * it, or wait for the key before it reads a child.
+ */
+static inline struct reqctx_node *reqctxi_tree_choose(uint64_t key, uint64_t at,
+                                                      struct reqctx_node *low,
+                                                      struct reqctx_node *high)
+{
+#ifdef __x86_64__
+    __asm__("cmp %2, %1\n\tcmova %3, %0"
+            : "+r"(low)
+            : "r"(key), "r"(at), "r"(high)
+            : "cc");
+    return low;
+#else
+    return key > at ? high : low;
+#endif
+}
+
+/*
+ * The node with this key, or NULL: for readers, who come for any key, as those
+ * that are read often are cached (thread.h); and for changes, which come for
+ * the same few ones again, so that the way is guessed well.
+ */
+static inline struct reqctx_node *reqctxi_tree_find(struct reqctx_node *root,
+                                                    uint64_t key)
+{
+    struct reqctx_node *node = root;
+    while (node != NULL && node->key != key) {
+        node =
+            reqctxi_tree_choose(key, node->key, node->child[0], node->child[1]);
+    }
+    return node;
+}
+
+static inline struct reqctx_node *
+reqctxi_tree_find_to_change(struct reqctx_node *root, uint64_t key)
+{
+    struct reqctx_node *node = root;
+    while (node != NULL && node->key != key) {
+        node = key > node->key ? node->child[1] : node->child[0];
+    }
+    return node;
+}
 
 /* The node with the lowest key above this one, or NULL. */
 struct reqctx_node *reqctxi_tree_above(struct reqctx_node *root, uint64_t key);
