@@ -6,8 +6,8 @@
  * as if each were a capture's that has not been dropped. So the root's count
  * tells the truth, and says to everybody that the tree is shared; only who
  * the holder is has changed, which no count knows. The thread may take them
- * for snapshots of the same root, and give back more (thread.h, the purse):
- * count may be 0 then, but root says whose jobs the thread runs.
+ * for snapshots of the same root, and give back more (thread.h, the purse),
+ * but leaves one: root is alive until the drops end.
  *
  * What a job sets in its snapshot are patches in front of it (map.h) in most
  * cases: peeled off, its capture shows the snapshot again. So jobs that set
@@ -113,7 +113,7 @@ static bool is_made_of(const struct reqctx_node *base,
 
 bool reqctx_drops_keep(reqctx_drops *drops, const reqctx_capture *next)
 {
-    if (drops == NULL || drops->root == NULL ||
+    if (drops == NULL || drops->count == 0 ||
         (next != NULL && is_made_of(drops->root, next->frame.map.root))) {
         return false;
     }

@@ -42,9 +42,9 @@ void reqctxi_thread_fill_purse(struct reqctxi_thread *thread)
 {
     struct reqctx_node *root = thread->frame->map.root;
     reqctx_drops *drops = thread->drops;
-    if (drops != NULL && drops->root == root && drops->count != 0) {
-        thread->purse = drops->count - 1;
-        drops->count = 0;
+    if (drops != NULL && drops->root == root && drops->count > 1) {
+        thread->purse = drops->count - 2; /* one stays, one is taken */
+        drops->count = 1;
     } else if (thread->taken != root) {
         thread->taken = root;
         reqctxi_ref_hold_alone(&root->count);
