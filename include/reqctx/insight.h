@@ -27,7 +27,8 @@ typedef struct reqctx_pool_stats {
                      * pool has not looked at since */
     size_t running;
     int64_t oldest_ns; /* how long the oldest of the others has waited; 0 if
-                        * there is none */
+                        * there is none; too much by some ms, or by the time
+                        * that workers are busy without a look at the queue */
     unsigned workers;  /* as many as were asked for */
     unsigned threads;  /* workers that there are now, spare ones too */
     unsigned idle;     /* of those, without a job */

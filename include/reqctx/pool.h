@@ -19,14 +19,17 @@
  * 3. A worker starts in an empty context and is back in it after every job.
  *    Contexts that a job left entered are exited, and counted.
  * 4. A job's context is dropped before anybody is told that the job has
- *    ended, and before the worker takes another job or idles. Hooks of values
- *    that end with it run in an empty context of their own.
+ *    ended; if nobody can be, since it has no future and no group, before the
+ *    worker idles or runs a job of another context. Hooks of values that end
+ *    with it run in an empty context of their own.
  * 5. Jobs of one priority that one thread submits from outside are taken in
  *    that order, but for those that REQCTX_POOL_RUN runs at once, those with
  *    a time of their own, and those in different lanes. Jobs submitted from
- *    jobs have no order outside a lane of limit 1. Where many wait a worker
- *    takes some ahead; others take these from it if it does not get on. While
- *    jobs wait that may begin, idle workers are woken.
+ *    jobs have no order outside a lane of limit 1: a worker goes on with the
+ *    newest, looking every now and then for those of others, and for the
+ *    oldest. Where many wait a worker takes some ahead; others take these, and
+ *    those that its jobs submitted, if it does not get on. While jobs wait
+ *    that may begin, idle workers are woken.
  * 6. Everything before the submit happens before the job; all of the job
  *    happens before a wait for it returns.
  * 7. A job may submit to its own pool and wait for its jobs (job.h).
@@ -195,10 +198,12 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  *          caller's cancel scope ended. REQCTX_SYSTEM: it could not wait.
  *          REQCTX_ENTERED: ctx is entered by another thread.
  * Threads: any. Blocks only as on_full says.
- * Cost:    O(1), whatever the number of variables; no allocation, once as
- *          many jobs have lived at once, but one for a job with a future, a
- *          group or a later start, and those of a pool that shows or measures
- *          jobs.
+ * Cost:    O(1), whatever the number of variables. A plain job (no future, no
+ *          group, no lane, normal priority, no later start, in a pool that
+ *          neither shows nor measures jobs) takes the lock that the thread
+ *          shares with one in eight others; where a worker is to be woken, and
+ *          for all other jobs, the pool's. No allocation for a plain job, once
+ *          as many have lived at once; one for another.
  */
 REQCTX_API reqctx_status reqctx_pool_submit(reqctx_pool *pool,
                                             void (*run)(void *arg), void *arg);
