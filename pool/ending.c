@@ -18,7 +18,7 @@
 
 /* Jobs that a worker ends, of those in its hand, before it comes by: what waits
  * elsewhere has its turn, too. */
-enum { TURNS = 64 };
+enum { TURNS = 128 };
 
 void reqctxi_lock_again(reqctx_pool *pool)
 {

@@ -95,14 +95,6 @@ static struct reqctxi_job *take(struct reqctxi_hand *hand)
     return reqctxi_fifo_remove(from, from->first);
 }
 
-struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand)
-{
-    pthread_mutex_lock(&hand->lock);
-    struct reqctxi_job *job = take(hand);
-    pthread_mutex_unlock(&hand->lock);
-    return job;
-}
-
 static struct reqctxi_job *find_oldest(const struct reqctxi_hand *hand)
 {
     if (hand->ahead.count != 0) {

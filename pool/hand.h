@@ -124,9 +124,6 @@ void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
 /* Puts jobs into an empty hand. */
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);
 
-/* For its worker: the newest of its own or else the oldest; NULL: empty. */
-struct reqctxi_job *reqctxi_hand_take(struct reqctxi_hand *hand);
-
 /* The oldest, of those from the queue or else of its own, and how many were
  * added since the pool has counted; NULL: it is empty, or, if only one that has
  * been seen before is wanted, that is not so. */
