@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "pool/state.h"
 
@@ -20,6 +21,9 @@ enum { BUNDLES_KEPT = 64 };
 
 /* How often a worker looks before it sleeps, and how many at once. */
 enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };
+
+/* And no longer than about that. */
+#define SEEK_NS (100 * INT64_C(1000))
 
 static _Thread_local struct reqctxi_worker *here;
 
@@ -141,16 +145,26 @@ static bool is_kept(const reqctx_pool *pool)
     return pool->live <= pool->target + pool->config.spare_workers;
 }
 
+/* The system's time, whatever clock the program has set. */
+static int64_t real_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * REQCTX_SECOND + now.tv_nsec;
+}
+
 /*
  * Looks for work a few times, letting others have the core in between: to
  * sleep and be called takes longer than many a job. How often depends on
- * whether it was any use the last times.
+ * whether it was any use the last times; and if others have the core for long
+ * it sleeps, so that who needs it sooner can be called.
  */
 static struct reqctxi_job *seek(reqctx_pool *pool,
                                 struct reqctxi_worker *worker)
 {
     struct reqctxi_job *job = NULL;
     unsigned looks = worker->patience;
+    int64_t end_ns = real_now_ns() + SEEK_NS;
     while (job == NULL && looks-- > 0 && pool->seekers < SEEKERS_MAX &&
            pool->state < REQCTXI_STOPPED && is_kept(pool)) {
         pool->free++;
@@ -162,6 +176,7 @@ static struct reqctxi_job *seek(reqctx_pool *pool,
         pool->seekers--;
         pool->free--;
         job = reqctxi_state_take(pool, worker);
+        looks = real_now_ns() < end_ns ? looks : 0;
     }
     unsigned patience =
         job != NULL ? 2 * worker->patience : worker->patience / 2;
