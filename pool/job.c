@@ -75,7 +75,8 @@ unsigned reqctxi_duty_jobs(void)
 
 const char *reqctx_pool_job_label(void)
 {
-    return innermost != NULL ? innermost->label : NULL;
+    return innermost != NULL && innermost->has_label ? innermost->job->label
+                                                     : NULL;
 }
 
 reqctx_status reqctx_job_finish(int code, void *value)
@@ -262,7 +263,7 @@ bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
                      reqctx_result *out_result)
 {
     struct reqctxi_duty duty = {
-        .pool = job->pool, .job = job, .label = job->label, .jobs = 1};
+        .pool = job->pool, .job = job, .has_label = true, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
     reqctx_future *future = reqctxi_future_of(job);
     *out_result = (reqctx_result){.dropped = reason};
@@ -278,7 +279,7 @@ bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
     } else {
         call(job, &duty, out_result);
     }
-    duty.label = NULL; /* may have ended with the job's arg */
+    duty.has_label = false; /* it may have ended with the job's arg */
     bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
     reqctx_capture_drop(&job->capture);
     reqctx_capture_leave(&around);
@@ -318,11 +319,11 @@ bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
         renew(series);
     }
     series->duty.job = job;
-    series->duty.label = job->label;
+    series->duty.has_label = true;
     reqctx_capture_enter(&job->capture);
     reqctx_result result = {.dropped = find_reason()};
     call(job, &series->duty, &result);
-    series->duty.label = NULL; /* may have ended with the job's arg */
+    series->duty.has_label = false; /* it may have ended with the job's arg */
     bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
     if (reqctx_capture_drop_later(&job->capture, &series->drops) || left) {
         renew(series);

@@ -157,7 +157,7 @@ struct reqctxi_duty {
     struct reqctxi_duty *outer;
     const reqctx_pool *pool;
     const struct reqctxi_job *job; /* NULL: it is one of the threads */
-    const char *label;             /* of the job that runs; borrowed */
+    bool has_label;                /* the job's may still be read */
     reqctx_result *result;         /* for reqctx_job_finish; NULL: none */
     unsigned jobs; /* that this thread ends now; a pool's thread's is 0 */
 };
