@@ -3,8 +3,6 @@
 #include "lib/ref.h"
 #include "lib/thread.h"
 
-enum { SPARE_MAX = 64 }; /* nodes that an open list keeps */
-
 bool reqctxi_node_reserve(size_t count)
 {
     struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
@@ -27,19 +25,13 @@ struct reqctx_node *reqctxi_node_take(void)
 
 void reqctxi_node_give(struct reqctx_node *node)
 {
-    struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
-    if (!nodes->open || nodes->spare_count >= SPARE_MAX) {
-        reqctx_free(node);
-        return;
-    }
-    reqctxi_node_push(&nodes->spare, node);
-    nodes->spare_count++;
+    reqctxi_nodes_give(&reqctxi_thread()->nodes, node);
 }
 
 void reqctxi_node_settle(void)
 {
     struct reqctxi_nodes *nodes = &reqctxi_thread()->nodes;
-    size_t keep = nodes->open ? SPARE_MAX : 0;
+    size_t keep = nodes->open ? REQCTXI_SPARE_MAX : 0;
     while (nodes->spare_count > keep) {
         nodes->spare_count--;
         reqctx_free(reqctxi_node_pop(&nodes->spare));
@@ -73,10 +65,18 @@ static void bury(struct reqctxi_nodes *nodes, struct reqctx_node *node)
     node->key = (uint64_t)(uintptr_t)low;
 }
 
+/* Whether the last reference to node has gone: it goes into the purse, or is
+ * counted. */
+static inline bool is_last(struct reqctxi_thread *thread,
+                           struct reqctx_node *node)
+{
+    return node != NULL && !reqctxi_thread_save(thread, node) &&
+           reqctxi_ref_drop(&node->count);
+}
+
 static void let_go(struct reqctxi_thread *thread, struct reqctx_node *node)
 {
-    if (node != NULL && !reqctxi_thread_save(thread, node) &&
-        reqctxi_ref_drop(&node->count)) {
+    if (is_last(thread, node)) {
         bury(&thread->nodes, node);
     }
 }
@@ -102,11 +102,33 @@ REQCTXI_OPAQUE static bool end_tree(struct reqctx_node *root)
     return had_hooks;
 }
 
+/* Whether node's end is all that there is to it but for one child: it is a
+ * patch, and its value has no hook. */
+static bool is_simple(const struct reqctx_node *node)
+{
+    return node->colour == REQCTXI_PATCH &&
+           reqctxi_entry_is_plain(&node->entry);
+}
+
+__attribute__((noinline)) static void end(struct reqctxi_thread *thread,
+                                          struct reqctx_node *node)
+{
+    do {
+        if (!is_simple(node)) {
+            end_tree(node);
+            return;
+        }
+        struct reqctx_node *below = node->child[0];
+        reqctxi_nodes_give(&thread->nodes, node);
+        node = below;
+    } while (is_last(thread, node));
+}
+
 void reqctxi_node_drop(struct reqctx_node *node)
 {
-    if (node != NULL && !reqctxi_thread_save(reqctxi_thread(), node) &&
-        reqctxi_ref_drop(&node->count)) {
-        end_tree(node);
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (is_last(thread, node)) {
+        end(thread, node);
     }
 }
 

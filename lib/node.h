@@ -75,6 +75,19 @@ reqctxi_nodes_take(struct reqctxi_nodes *nodes)
     return node;
 }
 
+enum { REQCTXI_SPARE_MAX = 64 }; /* nodes that an open list keeps */
+
+static inline void reqctxi_nodes_give(struct reqctxi_nodes *nodes,
+                                      struct reqctx_node *node)
+{
+    if (!nodes->open || nodes->spare_count >= REQCTXI_SPARE_MAX) {
+        reqctx_free(node);
+        return;
+    }
+    reqctxi_node_push(&nodes->spare, node);
+    nodes->spare_count++;
+}
+
 /* Makes sure that count nodes can be taken now; false: out of memory. */
 bool reqctxi_node_reserve(size_t count);
 
@@ -89,7 +102,8 @@ static inline struct reqctx_node *reqctxi_nodes_new(struct reqctxi_nodes *nodes)
                : NULL;
 }
 
-/* Gives back a node that shows nothing: no entry, no children. */
+/* Gives back a node that shows nothing: no entry, no children. The same for
+ * who has the lists at hand is above. */
 void reqctxi_node_give(struct reqctx_node *node);
 
 /*
