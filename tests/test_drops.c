@@ -12,22 +12,10 @@ REQCTX_VAR(other, int, 0);
 
 static int ended; /* how many objects have */
 
-struct thing {
-    reqctx_object object;
-};
-
-static void end_thing(reqctx_object *object)
+static void end_thing(reqctx_object *thing)
 {
     ended++;
-    free(object);
-}
-
-static void *new_thing(void)
-{
-    struct thing *thing = calloc(1, sizeof(*thing));
-    must(thing != NULL);
-    reqctx_object_init(&thing->object, end_thing);
-    return thing;
+    free(thing);
 }
 
 REQCTX_VAR_OF(object, void *, &reqctx_type_object, NULL);
@@ -35,9 +23,11 @@ REQCTX_VAR_OF(object, void *, &reqctx_type_object, NULL);
 /* Sets object to a new thing that nobody else holds. */
 static void set_thing(void)
 {
-    struct thing *thing = new_thing();
+    reqctx_object *thing = calloc(1, sizeof(*thing));
+    must(thing != NULL);
+    reqctx_object_init(thing, end_thing);
     assert_ok(object_set(thing, NULL));
-    reqctx_object_drop(&thing->object);
+    reqctx_object_drop(thing);
 }
 
 static uintptr_t count_of(const reqctx_capture *capture)
