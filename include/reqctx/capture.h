@@ -97,17 +97,19 @@ typedef struct reqctx_drops {
 
 /*
  * Drop later lets go of capture as reqctx_capture_drop does, but puts off
- * the drop of what others hold, too. What only this capture had, as what the
- * job set in it, is dropped now, and so is before what drops had put off of
+ * the drop of what others may hold, too. What only this capture had, as what
+ * the job set in it, is dropped now, and so is before what drops had put off of
  * another context. Keep drops what was put off, unless next keeps all of it
  * alive anyway, being of the same context; end drops it in any case.
  *
- * capture  not entered: else nothing changes.
+ * capture  not entered, else nothing changes, as with NULL.
+ * drops    lent to the library until it is ended: the thread's snapshots of
+ *          that context take their references from there.
  * next     borrowed; NULL: there is none.
  *
  * Returns: whether values' hooks may have been called. If not, the current
  *          context is surely what it was.
- * Threads: one at a time for a drops, the same until it is ended.
+ * Threads: any, but one for a drops until that is ended.
  * Cost:    some instructions where the context stays the same, and an atomic
  *          operation where it changes, besides what ends with it.
  */
