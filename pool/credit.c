@@ -37,9 +37,8 @@ void reqctxi_state_count_added(reqctx_pool *pool, size_t added)
     pool->queue.plain.pins += added;
 }
 
-/* Whether hands may have jobs at all: those in a hand are not counted as
- * waiting, which a bound would need. */
-static bool has_hands(const reqctx_pool *pool)
+/* Whether jobs may come without a bound. */
+static bool is_unbounded(const reqctx_pool *pool)
 {
     const reqctx_pool_config *config = &pool->config;
     return !config->stepped && config->queue_capacity == 0 &&
@@ -51,8 +50,8 @@ static bool has_hands(const reqctx_pool *pool)
 static size_t find_room(const reqctx_pool *pool)
 {
     const reqctx_pool_config *config = &pool->config;
-    size_t waiting = reqctxi_state_waiting(pool);
-    if (has_hands(pool)) {
+    size_t waiting = reqctxi_state_bounded(pool);
+    if (is_unbounded(pool)) {
         return SIZE_MAX;
     }
     if (config->stepped || config->lane_capacity != 0 ||
@@ -69,7 +68,7 @@ static struct reqctxi_hand *find_inbox(reqctx_pool *pool)
     /* Where a thread's variables lie, in pages: next to its stack, so that
      * threads that were started one after the other have different ones. */
     size_t page = (uintptr_t)&mine / 4096;
-    return &pool->inboxes[has_hands(pool) ? page % REQCTXI_INBOXES : 0];
+    return &pool->inboxes[is_unbounded(pool) ? page % REQCTXI_INBOXES : 0];
 }
 
 struct reqctxi_debtor reqctxi_credit_debtor(reqctx_pool *pool)
@@ -88,7 +87,7 @@ static bool may_have(const reqctx_pool *pool,
         return false;
     }
     return worker != NULL ? pool->state <= REQCTXI_DRAINING &&
-                                worker->blocks == 0 && has_hands(pool)
+                                worker->blocks == 0 && is_unbounded(pool)
                           : pool->state == REQCTXI_RUNNING;
 }
 

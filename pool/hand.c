@@ -81,6 +81,7 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs)
     change_count(hand, jobs->count);
     reqctxi_fifo_append(&hand->ahead, jobs);
     hand->seen = NULL;
+    hand->is_halted = false;
     pthread_mutex_unlock(&hand->lock);
 }
 
@@ -133,7 +134,7 @@ struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
     reqctxi_fifo_push_front(&hand->spare, job);
     hand->ended_for[reason]++;
     hand->left_entered += left_entered;
-    struct reqctxi_job *next = is_more ? take(hand) : NULL;
+    struct reqctxi_job *next = is_more && !hand->is_halted ? take(hand) : NULL;
     pthread_mutex_unlock(&hand->lock);
     return next;
 }

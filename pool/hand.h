@@ -30,8 +30,10 @@
  * there when somebody looked before: no job waits behind a running one while
  * others take newer ones, again and again.
  *
- * Those in a hand count as waiting for who reads the pool's counters, and as
- * taken for all else.
+ * Those in a hand count as waiting for who reads the pool's counters and for
+ * the bound of its queue, and as taken for all else. Where a submitter waits
+ * for room, hands are *halted*: each job that leaves one does so with the
+ * pool's lock held, so that the submitter has its place at once.
  *
  *     count == ahead.count + own.count
  *     added == jobs put in on credit that the pool has not counted as accepted
@@ -51,6 +53,7 @@ struct reqctxi_hand {
     size_t credit;
     size_t count; /* atomic */
     size_t added;
+    bool is_halted;
     struct reqctxi_fifo ahead;
     struct reqctxi_fifo own;
     const struct reqctxi_job *seen; /* the one to steal, when somebody looked */
@@ -121,7 +124,7 @@ struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
 void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
                           bool is_own);
 
-/* Puts jobs into an empty hand. */
+/* Puts jobs into an empty hand, which goes on. */
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);
 
 /* The oldest, of those from the queue or else of its own, and how many were
@@ -131,7 +134,7 @@ struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
                                        bool only_seen, size_t *out_added);
 
 /* Notes that job has ended, whose block is the hand's then; and takes the next
- * one if is_more. */
+ * one if is_more and the hand is not halted. */
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
                                       struct reqctxi_job *job,
                                       reqctx_drop_reason reason,

@@ -40,6 +40,18 @@ void reqctxi_state_check(const reqctx_pool *pool)
     (void)waiting;
 }
 
+size_t reqctxi_state_bounded(const reqctx_pool *pool)
+{
+    size_t count = reqctxi_state_waiting(pool);
+    const struct reqctxi_worker *worker =
+        pool->config.queue_capacity != 0 && pool->hands != 0 ? pool->workers
+                                                             : NULL;
+    for (; worker != NULL; worker = worker->next) {
+        count += worker->has_hand ? reqctxi_hand_peek(&worker->hand) : 0;
+    }
+    return count;
+}
+
 static bool is_over(size_t count, size_t capacity, size_t free)
 {
     return capacity != 0 && count >= capacity && count - capacity >= free;
@@ -59,7 +71,7 @@ static size_t takers_of(const reqctx_pool *pool, const struct reqctx_lane *lane)
 bool reqctxi_state_is_full(const reqctx_pool *pool,
                            const struct reqctx_lane *lane)
 {
-    return is_over(reqctxi_state_waiting(pool), pool->config.queue_capacity,
+    return is_over(reqctxi_state_bounded(pool), pool->config.queue_capacity,
                    pool->free) ||
            is_over(lane->count, pool->config.lane_capacity,
                    takers_of(pool, lane));

@@ -66,10 +66,11 @@
  * call more would be in vain.
  *
  *     a job may begin, somebody is idle  =>  somebody was called, or seeks
- *     the queue is full                 <=>  waiting == queue_capacity + free:
- *                                            a job that is as good as taken
- *                                            needs no room
- *     room not empty                     =>  RUNNING
+ *     the queue is full                 <=>  waiting, in hands too, ==
+ *                                            queue_capacity + free: a job that
+ *                                            is as good as taken needs no room
+ *     room not empty                     =>  RUNNING, and hands are halted, and
+ *                                            are not filled
  *     STOPPED or JOINED                  =>  no job waits, none is running,
  *                                            nobody is idle
  *
@@ -83,7 +84,8 @@
  *                                                them is in the queue
  *     CLOSED, or a worker blocks             =>  no hand, or not its hand
  *     the queue is bounded                   =>  one inbox only: its credit +
- *                                                count + waiting <= capacity
+ *                                                count + waiting + what is in
+ *                                                hands <= capacity
  *
  * Somebody must be called: a worker could begin a job, one is idle or may be
  * started, and nobody was called or seeks. When that becomes true (call_idle
@@ -243,8 +245,14 @@ void reqctxi_pool_free_memory(reqctx_pool *pool);
  * All of these are called with the lock held.
  */
 
-/* In the queue, or delayed: all, after a gather. */
+/* In the queue, or delayed: all, after a gather, but those in hands. */
 size_t reqctxi_state_waiting(const reqctx_pool *pool);
+
+/* And with those, if the queue is bounded. */
+size_t reqctxi_state_bounded(const reqctx_pool *pool);
+
+/* Halts all hands (hand.h). */
+void reqctxi_state_halt(reqctx_pool *pool);
 
 /* Moves what is in the inboxes into the queue, accepted. */
 void reqctxi_state_gather(reqctx_pool *pool);

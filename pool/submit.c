@@ -5,10 +5,14 @@
  * Blocks and lanes that the pool has none of are allocated without the lock.
  */
 #include <reqctx/pool.h>
+#include <sched.h>
 
 #include "pool/credit.h"
 #include "pool/state.h"
 #include "pool/wait.h"
+
+/* How often a submitter looks for room before it sleeps. */
+enum { LOOKS = 16 };
 
 /* What a submit has in hand. */
 struct submission {
@@ -61,8 +65,43 @@ static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
     return REQCTX_OK;
 }
 
+/* Whether there is room for the submission's job after all, which is accepted
+ * then: lets workers have the core a few times, for they may make room for
+ * many. Who waits already goes first. */
+static bool find_room(struct submission *submission)
+{
+    reqctx_pool *pool = submission->pool;
+    struct reqctxi_job *job = submission->job;
+    bool is_full = true;
+    for (int looks = LOOKS; is_full && looks > 0; looks--) {
+        if (pool->room.first != NULL || pool->state != REQCTXI_RUNNING) {
+            return false;
+        }
+        pthread_mutex_unlock(&pool->lock);
+        sched_yield();
+        pthread_mutex_lock(&pool->lock);
+        reqctxi_state_gather(pool);
+        is_full = reqctxi_state_is_full(pool, job->lane);
+    }
+    if (is_full) { /* with hands halted that is final */
+        reqctxi_state_halt(pool);
+        is_full = reqctxi_state_is_full(pool, job->lane);
+    }
+    if (is_full || pool->room.first != NULL || pool->state != REQCTXI_RUNNING) {
+        return false;
+    }
+    reqctxi_state_accept(pool, job);
+    return true;
+}
+
 static reqctx_status wait_for_room(struct submission *submission)
 {
+    if (find_room(submission)) {
+        return REQCTX_OK;
+    }
+    if (submission->pool->state != REQCTXI_RUNNING) {
+        return REQCTX_STOPPED;
+    }
     int64_t until_ns = submission->order->room_until_ns;
     struct reqctxi_limit limit = {
         .until_ns = until_ns != 0 ? until_ns : INT64_MAX, .by_scope = true};

@@ -49,15 +49,22 @@ static uint64_t next_random(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
-/* Fills the worker's hand, if it is empty, with half of its share of the jobs
- * that wait. Not where a bound counts those that wait. */
-static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
+/* Not where a lane's bound or a water mark counts those that wait in the
+ * queue, nor where the oldest there may be pushed out. */
+static bool may_fill(const reqctx_pool *pool)
 {
     const reqctx_pool_config *config = &pool->config;
+    return config->lane_capacity == 0 && config->high_water == 0 &&
+           config->on_full != REQCTX_POOL_PUSH_OUT && pool->room.first == NULL;
+}
+
+/* Fills the worker's hand, if it is empty, with half of its share of the jobs
+ * that wait. */
+static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
     size_t share = pool->queue.count / (2 * (size_t)pool->live);
     struct reqctxi_fifo jobs = {.count = 0};
-    if (share == 0 || config->queue_capacity != 0 ||
-        config->lane_capacity != 0 || config->high_water != 0 ||
+    if (share == 0 || !may_fill(pool) ||
         reqctxi_hand_peek(&worker->hand) != 0) {
         return;
     }
@@ -68,6 +75,16 @@ static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
         pool->hands += !worker->has_hand;
         worker->has_hand = true;
         reqctxi_hand_fill(&worker->hand, &jobs);
+    }
+}
+
+void reqctxi_state_halt(reqctx_pool *pool)
+{
+    struct reqctxi_worker *worker = pool->hands != 0 ? pool->workers : NULL;
+    for (; worker != NULL; worker = worker->next) {
+        pthread_mutex_lock(&worker->hand.lock);
+        worker->hand.is_halted = true;
+        pthread_mutex_unlock(&worker->hand.lock);
     }
 }
 
@@ -151,6 +168,7 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
     pool->ordinary += worker->is_ordinary;
     if (is_stolen) { /* what this worker was called for may still wait */
         reqctxi_state_call_idle(pool);
+        reqctxi_state_admit(pool);
         return job;
     }
     if (reqctxi_state_is_plain(pool, job)) {
