@@ -271,6 +271,10 @@ static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
     reqctxi_series_begin(&series, pool);
     while (job != NULL) {
         reqctx_drop_reason reason;
+        reqctxi_series_turn(&series, job);
+        if (reqctxi_is_forked(pool)) {
+            break; /* in a child of a hook's: the job is the parent's */
+        }
         bool left_entered = reqctxi_series_run(&series, job, &reason);
         if (reqctxi_is_forked(pool)) {
             break; /* the hand's lock may be held by nobody */

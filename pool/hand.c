@@ -125,6 +125,25 @@ struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
     return job;
 }
 
+size_t reqctxi_hand_let_go(struct reqctxi_hand *hand,
+                           struct reqctxi_fifo *out_ahead,
+                           struct reqctxi_fifo *out_oldest)
+{
+    *out_oldest = (struct reqctxi_fifo){.count = 0};
+    pthread_mutex_lock(&hand->lock);
+    *out_ahead = hand->ahead;
+    hand->ahead = (struct reqctxi_fifo){.count = 0};
+    if (hand->own.count != 0) {
+        reqctxi_fifo_push(out_oldest,
+                          reqctxi_fifo_remove(&hand->own, hand->own.last));
+    }
+    change_count(hand, -(out_ahead->count + out_oldest->count));
+    size_t added = hand->added;
+    hand->added = 0;
+    pthread_mutex_unlock(&hand->lock);
+    return added;
+}
+
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
                                       struct reqctxi_job *job,
                                       reqctx_drop_reason reason,

@@ -133,6 +133,12 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);
 struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
                                        bool only_seen, size_t *out_added);
 
+/* Takes out those that were taken ahead, and the oldest of its own; how many
+ * were added since the pool has counted. */
+size_t reqctxi_hand_let_go(struct reqctxi_hand *hand,
+                           struct reqctxi_fifo *out_ahead,
+                           struct reqctxi_fifo *out_oldest);
+
 /* Notes that job has ended, whose block is the hand's then; and takes the next
  * one if is_more and the hand is not halted. */
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,

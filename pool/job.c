@@ -312,12 +312,17 @@ void reqctxi_series_end(struct reqctxi_series *series)
     reqctxi_duty_end(&series->duty);
 }
 
-bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
-                        reqctx_drop_reason *out_reason)
+void reqctxi_series_turn(struct reqctxi_series *series,
+                         const struct reqctxi_job *job)
 {
     if (reqctx_drops_keep(&series->drops, &job->capture)) {
         renew(series);
     }
+}
+
+bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
+                        reqctx_drop_reason *out_reason)
+{
     series->duty.job = job;
     series->duty.has_label = true;
     reqctx_capture_enter(&job->capture);

@@ -191,6 +191,10 @@ void reqctxi_series_begin(struct reqctxi_series *series,
                           const reqctx_pool *pool);
 void reqctxi_series_end(struct reqctxi_series *series);
 
+/* Before job runs: drops what is of another context. Calls user code. */
+void reqctxi_series_turn(struct reqctxi_series *series,
+                         const struct reqctxi_job *job);
+
 /* Runs or drops job; whether contexts were left entered. */
 bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
                         reqctx_drop_reason *out_reason);

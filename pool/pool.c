@@ -223,8 +223,9 @@ reqctx_status reqctx_pool_resize(reqctx_pool *pool, unsigned workers)
             pool->target = before;
         }
     }
-    if (pool->live > pool->target) {
-        reqctxi_row_call_all(&pool->idle); /* to see who should leave */
+    if (pool->live > pool->target) { /* to see who should leave */
+        reqctxi_state_call_attention(pool);
+        reqctxi_row_call_all(&pool->idle);
     }
     reqctxi_state_call_idle(pool);
     pthread_mutex_unlock(&pool->lock);

@@ -185,6 +185,16 @@ static bool supply(struct submission *submission)
     return lane != NULL || block != NULL;
 }
 
+/* What came before is before it; and where there is a bound, nothing comes
+ * unseen until it is in. */
+static void look_before(reqctx_pool *pool)
+{
+    if (pool->config.queue_capacity != 0) {
+        reqctxi_state_revoke(pool);
+    }
+    reqctxi_state_gather(pool);
+}
+
 /* Gives the job its lane and, unless it is a future, its block: when both are
  * there and it need not be refused. */
 static reqctx_status place(struct submission *submission)
@@ -193,6 +203,7 @@ static reqctx_status place(struct submission *submission)
     struct reqctxi_job *made = submission->job;
     struct reqctxi_job *block = NULL;
     while (block == NULL) {
+        look_before(pool);
         made->lane = find_lane(submission);
         if (made->lane != NULL) {
             reqctx_status status = refuse(pool, made->lane);
@@ -297,7 +308,6 @@ static reqctx_status submit(struct submission *submission)
         return REQCTX_OK;
     }
     pthread_mutex_lock(&pool->lock);
-    reqctxi_state_gather(pool); /* came before: the order is to be kept */
     reqctx_status status = place(submission);
     if (status == REQCTX_OK) {
         status = admit(submission);

@@ -88,6 +88,17 @@ void reqctxi_state_halt(reqctx_pool *pool)
     }
 }
 
+/* Jobs out of a hand wait again: what was taken ahead before all in the queue,
+ * what jobs submitted behind them. */
+static void return_jobs(reqctx_pool *pool, struct reqctxi_fifo *ahead,
+                        struct reqctxi_fifo *own)
+{
+    pool->running -= ahead->count + own->count;
+    pool->queue.plain.running -= own->count;
+    reqctxi_queue_put_back(&pool->queue, ahead);
+    reqctxi_queue_append(&pool->queue, own);
+}
+
 void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     struct reqctxi_hand *hand = &worker->hand;
@@ -95,17 +106,17 @@ void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
         return;
     }
     pthread_mutex_lock(&hand->lock);
-    struct reqctxi_fifo jobs = hand->ahead;
-    reqctxi_fifo_append(&jobs, &hand->own);
+    struct reqctxi_fifo ahead = hand->ahead;
+    struct reqctxi_fifo own = hand->own;
     hand->ahead = (struct reqctxi_fifo){.count = 0};
+    hand->own = (struct reqctxi_fifo){.count = 0};
     __atomic_store_n(&hand->count, 0, __ATOMIC_RELAXED);
     hand->credit = 0;
     size_t added = hand->added;
     hand->added = 0;
     pthread_mutex_unlock(&hand->lock);
     reqctxi_state_count_added(pool, added);
-    pool->running -= jobs.count;
-    reqctxi_queue_put_back(&pool->queue, &jobs);
+    return_jobs(pool, &ahead, &own);
     worker->has_hand = false;
     pool->hands--;
 }
@@ -138,23 +149,30 @@ struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
     return job;
 }
 
-/* A plain job out of a hand: if none waits in the queue, of its own the oldest,
- * so that none is starved by newer ones, or else of others. */
-static struct reqctxi_job *
-take_from_hands(reqctx_pool *pool, struct reqctxi_worker *worker, bool is_busy)
+/* What is in its hand, and may wait behind others now: what the worker took
+ * ahead is before all in the queue again, and the oldest of its own behind all,
+ * so that none is starved, neither by newer ones nor by other kinds. */
+static void put_some_back(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
-    struct reqctxi_job *job = is_busy ? NULL : steal_from(pool, worker, false);
-    return job != NULL ? job : reqctxi_state_steal(pool, worker, is_busy);
+    struct reqctxi_fifo oldest = {.count = 0};
+    struct reqctxi_fifo ahead;
+    if (!worker->has_hand || reqctxi_hand_peek(&worker->hand) == 0) {
+        return;
+    }
+    size_t added = reqctxi_hand_let_go(&worker->hand, &ahead, &oldest);
+    reqctxi_state_count_added(pool, added);
+    return_jobs(pool, &ahead, &oldest);
 }
 
 static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
                                           struct reqctxi_worker *worker)
 {
+    put_some_back(pool, worker);
     bool only_high = reqctxi_state_high_only(pool);
     bool is_busy = reqctxi_queue_has(&pool->queue, only_high);
     struct reqctxi_job *job = NULL;
     if (!only_high && !reqctxi_queue_has(&pool->queue, true)) {
-        job = take_from_hands(pool, worker, is_busy);
+        job = reqctxi_state_steal(pool, worker, is_busy);
     }
     bool is_stolen = job != NULL;
     if (!is_stolen) {
@@ -217,6 +235,9 @@ void reqctxi_state_unblock(reqctx_pool *pool, struct reqctxi_worker *worker)
         pool->blocked--;
         pool->active++;
         pool->ordinary += worker->is_ordinary;
+        if (pool->active > pool->target) {
+            reqctxi_state_call_attention(pool); /* one too many */
+        }
     }
 }
 
