@@ -22,9 +22,10 @@ static void gather_from(reqctx_pool *pool, struct reqctxi_hand *inbox)
 
 void reqctxi_state_gather(reqctx_pool *pool)
 {
-    for (size_t i = 0; i < REQCTXI_INBOXES; i++) {
-        if (reqctxi_hand_peek(&pool->inboxes[i]) != 0) {
-            gather_from(pool, &pool->inboxes[i]);
+    for (unsigned lent = pool->inboxes_lent; lent != 0; lent &= lent - 1) {
+        struct reqctxi_hand *inbox = &pool->inboxes[__builtin_ctz(lent)];
+        if (reqctxi_hand_peek(inbox) != 0) {
+            gather_from(pool, inbox);
         }
     }
 }
@@ -102,11 +103,13 @@ void reqctxi_credit_grant(reqctx_pool *pool, struct reqctxi_debtor debtor)
     pthread_mutex_lock(&hand->lock);
     hand->credit = room > hand->count ? room - hand->count : 0;
     pthread_mutex_unlock(&hand->lock);
-    pool->has_credit = true;
-    if (worker != NULL && !worker->has_hand) {
-        worker->has_hand = true;
-        pool->hands++;
+    if (worker == NULL) {
+        pool->inboxes_lent |= 1U << (hand - pool->inboxes);
+        return;
     }
+    pool->hands_lent = true;
+    pool->hands += !worker->has_hand;
+    worker->has_hand = true;
 }
 
 static void end_credit(struct reqctxi_hand *hand)
@@ -118,15 +121,13 @@ static void end_credit(struct reqctxi_hand *hand)
 
 void reqctxi_state_revoke(reqctx_pool *pool)
 {
-    if (!pool->has_credit) {
-        return;
-    }
-    pool->has_credit = false;
-    for (size_t i = 0; i < REQCTXI_INBOXES; i++) {
-        end_credit(&pool->inboxes[i]);
+    for (unsigned lent = pool->inboxes_lent; lent != 0; lent &= lent - 1) {
+        end_credit(&pool->inboxes[__builtin_ctz(lent)]);
     }
     reqctxi_state_gather(pool);
-    struct reqctxi_worker *worker = pool->hands != 0 ? pool->workers : NULL;
+    pool->inboxes_lent = 0;
+    struct reqctxi_worker *worker = pool->hands_lent ? pool->workers : NULL;
+    pool->hands_lent = false;
     for (; worker != NULL; worker = worker->next) {
         if (worker->has_hand) {
             end_credit(&worker->hand);

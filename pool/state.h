@@ -187,10 +187,11 @@ struct reqctx_pool {
     unsigned blocked;
 
     struct reqctxi_hand inboxes[REQCTXI_INBOXES];
-    unsigned hands;     /* workers that have_hand */
-    bool has_credit;    /* somebody may have some */
-    unsigned attention; /* atomic; counts what those with a full hand should
-                         * not miss: jobs that may go before */
+    unsigned hands;        /* workers that have_hand */
+    unsigned inboxes_lent; /* a bit for each that may have credit, or jobs */
+    bool hands_lent;       /* a hand may have credit */
+    unsigned attention;    /* atomic; counts what those with a full hand should
+                            * not miss: jobs that may go before */
 
     struct reqctxi_row idle;
     size_t free;     /* threads that are idle, or called and not yet here, or
