@@ -12,6 +12,7 @@
 #include "pool/job.h"
 
 #include <reqctx/cancel.h>
+#include <limits.h>
 #include <string.h>
 
 /* The calling thread's innermost duty. */
@@ -105,6 +106,23 @@ void reqctxi_free_blocks(struct reqctxi_job *blocks)
         reqctx_free(blocks);
         blocks = next;
     }
+}
+
+void reqctxi_around_end(reqctx_capture *around)
+{
+    reqctx_capture next[2] = {REQCTX_ZERO, REQCTX_ZERO};
+    reqctx_capture *last = around;
+    bool had_hooks = true;
+    reqctx_capture_leave(around);
+    for (int i = 0; had_hooks && i < PTHREAD_DESTRUCTOR_ITERATIONS; i++) {
+        reqctx_drops now = REQCTX_ZERO;
+        reqctx_capture_enter(&next[i % 2]);
+        had_hooks = reqctx_capture_drop_later(last, &now);
+        had_hooks |= reqctx_drops_end(&now);
+        last = &next[i % 2];
+        reqctx_capture_leave(last);
+    }
+    reqctx_capture_drop(last);
 }
 
 reqctx_status reqctxi_job_check(const reqctx_job *order)
@@ -213,8 +231,7 @@ void reqctxi_job_let_go(struct reqctxi_job *job)
     reqctx_capture_enter(&around);
     drop_shown(reqctxi_future_of(job));
     reqctx_capture_drop(&job->capture);
-    reqctx_capture_leave(&around);
-    reqctx_capture_drop(&around);
+    reqctxi_around_end(&around);
     reqctxi_duty_end(&duty);
 }
 
@@ -282,8 +299,7 @@ bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
     duty.has_label = false; /* it may have ended with the job's arg */
     bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
     reqctx_capture_drop(&job->capture);
-    reqctx_capture_leave(&around);
-    reqctx_capture_drop(&around);
+    reqctxi_around_end(&around);
     reqctxi_duty_end(&duty);
     return left;
 }
@@ -299,16 +315,14 @@ void reqctxi_series_begin(struct reqctxi_series *series,
 /* What hooks have set around is gone. */
 static void renew(struct reqctxi_series *series)
 {
-    reqctx_capture_leave(&series->around);
-    reqctx_capture_drop(&series->around);
+    reqctxi_around_end(&series->around);
     reqctx_capture_enter(&series->around);
 }
 
 void reqctxi_series_end(struct reqctxi_series *series)
 {
     reqctx_drops_end(&series->drops);
-    reqctx_capture_leave(&series->around);
-    reqctx_capture_drop(&series->around);
+    reqctxi_around_end(&series->around);
     reqctxi_duty_end(&series->duty);
 }
 
@@ -380,7 +394,6 @@ void reqctxi_job_call_dones(const struct reqctxi_job *job,
         dones = done->next;
         call_done(done, result);
     }
-    reqctx_capture_leave(&around);
-    reqctx_capture_drop(&around);
+    reqctxi_around_end(&around);
     reqctxi_duty_end(&duty);
 }

@@ -104,6 +104,13 @@ struct reqctxi_job *reqctxi_job_new(void);
 /* Frees blocks that nobody holds, linked by next. No lock may be held. */
 void reqctxi_free_blocks(struct reqctxi_job *blocks);
 
+/*
+ * Leaves the context around a piece of user code, and drops what hooks of
+ * values have set there; their hooks find another empty one, and so on, as
+ * often as a thread's end asks its keys.
+ */
+void reqctxi_around_end(reqctx_capture *around);
+
 /* What an order asks for of the order's own; REQCTX_INVALID: it makes no
  * sense. */
 reqctx_status reqctxi_job_check(const reqctx_job *order);

@@ -65,6 +65,16 @@ static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
     return REQCTX_OK;
 }
 
+/* What came before is before it; and where there is a bound, nothing comes
+ * unseen until it is in. */
+static void look_before(reqctx_pool *pool)
+{
+    if (pool->config.queue_capacity != 0) {
+        reqctxi_state_revoke(pool);
+    }
+    reqctxi_state_gather(pool);
+}
+
 /* Whether there is room for the submission's job after all, which is accepted
  * then: lets workers have the core a few times, for they may make room for
  * many. Who waits already goes first. */
@@ -80,7 +90,7 @@ static bool find_room(struct submission *submission)
         pthread_mutex_unlock(&pool->lock);
         sched_yield();
         pthread_mutex_lock(&pool->lock);
-        reqctxi_state_gather(pool);
+        look_before(pool);
         is_full = reqctxi_state_is_full(pool, job->lane);
     }
     if (is_full) { /* with hands halted that is final */
@@ -183,16 +193,6 @@ static bool supply(struct submission *submission)
         reqctxi_store_give(&pool->store, block);
     }
     return lane != NULL || block != NULL;
-}
-
-/* What came before is before it; and where there is a bound, nothing comes
- * unseen until it is in. */
-static void look_before(reqctx_pool *pool)
-{
-    if (pool->config.queue_capacity != 0) {
-        reqctxi_state_revoke(pool);
-    }
-    reqctxi_state_gather(pool);
 }
 
 /* Gives the job its lane and, unless it is a future, its block: when both are

@@ -269,8 +269,7 @@ void reqctxi_call_hook(const reqctx_pool *pool, void (*hook)(void *hook_arg),
         reqctxi_duty_begin(&duty);
         reqctx_capture_enter(&around);
         hook(hook_arg);
-        reqctx_capture_leave(&around);
-        reqctx_capture_drop(&around);
+        reqctxi_around_end(&around);
         reqctxi_duty_end(&duty);
     }
 }

@@ -68,10 +68,11 @@ REQCTX_BEGIN_DECLS
 
 /* What a submit does when the queue, or the job's lane, is full. */
 typedef enum reqctx_pool_on_full {
-    /* Waits until there is room, first come, first served; a drain that
-     * begins meanwhile refuses with REQCTX_STOPPED. A job of the same pool
-     * does not wait, it runs the new job (REQCTX_POOL_RUN). On a stepped
-     * pool nobody is sure to make room: REQCTX_FULL. */
+    /* Waits until there is room: looks for it a few times, and then sleeps,
+     * first come, first served. A drain that begins meanwhile refuses with
+     * REQCTX_STOPPED. A job of the same pool does not wait, it runs the new
+     * job (REQCTX_POOL_RUN). On a stepped pool nobody is sure to make room:
+     * REQCTX_FULL. */
     REQCTX_POOL_WAIT = 0,
     /* Refuses with REQCTX_FULL. */
     REQCTX_POOL_REFUSE = 1,
