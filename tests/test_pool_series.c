@@ -229,7 +229,7 @@ static void a_context_is_dropped_before_the_worker_idles(void **state)
 
 /* Jobs that say what their label is. */
 struct labelled {
-    char label[8];
+    char label[16];
     bool has_ended;
 };
 
