@@ -66,6 +66,22 @@ static struct list nowhere;
 static struct list lists[2];
 static struct reqctxi_fifo fifos[2];
 
+/* The first count jobs of a row go to the end of the other. */
+static void cut_front(size_t which, size_t count)
+{
+    struct list *list = &lists[which];
+    struct reqctxi_job *next =
+        count < list->count ? &jobs[list->numbers[count]] : NULL;
+    struct reqctxi_fifo cut = reqctxi_fifo_cut(&fifos[which], count, next);
+    struct list front = {.count = 0};
+    while (count-- > 0) {
+        list_insert(&front, front.count, list_cut(list, 0));
+    }
+    check(&cut, &front);
+    reqctxi_fifo_append(&fifos[1 - which], &cut);
+    list_append(&lists[1 - which], &front);
+}
+
 static void step_fifos(void)
 {
     size_t which = dice_below(&dice, 2);
@@ -79,17 +95,7 @@ static void step_fifos(void)
         break;
     case 1:
         if (list->count != 0) {
-            size_t count = at + 1;
-            struct reqctxi_job *next =
-                count < list->count ? &jobs[list->numbers[count]] : NULL;
-            struct reqctxi_fifo cut = reqctxi_fifo_cut(fifo, count, next);
-            struct list front = {.count = 0};
-            while (count-- > 0) {
-                list_insert(&front, front.count, list_cut(list, 0));
-            }
-            check(&cut, &front);
-            reqctxi_fifo_append(&fifos[1 - which], &cut);
-            list_append(&lists[1 - which], &front);
+            cut_front(which, at + 1);
         }
         break;
     case 2:
