@@ -23,12 +23,20 @@
  * All orders of up to so many detours are run, one after the other (delay
  * bounding: Emmi, Qadeer, Rakamaric, POPL 2011; every order with at most that
  * many preemptions is among them, where threads that have to wait hand over
- * in turn). Most errors need one or two. Then come random walks, in which
- * threads have priorities that change at some points (PCT: Burckhardt and
- * others, ASPLOS 2010), with any number of detours. What fails prints its
- * order; given back in REQCTX_ORDER, with the scene's name as argument, it is
- * run again, and only it. REQCTX_DETOURS=1 runs orders of one detour more,
- * REQCTX_SCALE multiplies the walks.
+ * in turn). Most errors need one or two. They are run in up to four ways:
+ *
+ *     coarse       points are where locks are let go, and threads start; that
+ *                  is enough if all that is shared has a lock
+ *     fine (f)     also before locks and before each atomic operation
+ *     stubborn (s) of each, once more with threads that yield and go on all
+ *                  the same, up to STUBBORN times in a row
+ *
+ * Then come random walks, in which threads have priorities that change at some
+ * points (PCT: Burckhardt and others, ASPLOS 2010), with any number of
+ * detours. What fails prints its way and order; given back in REQCTX_ORDER,
+ * with the scene's name as argument, it is run again, and only it.
+ * REQCTX_DETOURS=1 runs orders of one detour more, REQCTX_SCALE multiplies the
+ * walks.
  *
  * TIME stands still, and moves on to the next one waited for when nobody can
  * go on; in a scene that does not say so it must not move: a timeout that
@@ -41,9 +49,8 @@
  *
  * AND WHAT NOT. Each atomic operation takes its place in one order of all:
  * weak memory is ThreadSanitizer's to judge. Between two points a thread is
- * not interrupted: so a race of plain reads and writes is not seen, and one of
- * atomics only in scenes that count these as points. A condition wakes its
- * waiters in turn, and none without reason.
+ * not interrupted: so a race of plain reads and writes is not seen. A condition
+ * wakes its waiters in turn, and none without reason.
  */
 #ifndef TESTS_CHECKER_H
 #define TESTS_CHECKER_H
@@ -55,10 +62,9 @@
 struct check_scene {
     const char *name;
     void (*run)(void);
-    unsigned detours; /* all orders with so many are run */
-    unsigned walks;   /* and so many random ones */
-    bool has_time;    /* it waits for times */
-    bool is_fine;     /* more points: before locks and atomic operations */
+    unsigned coarse; /* all orders with so many detours are run, coarse */
+    unsigned fine;   /* and fine; 0: no such ones */
+    bool has_time;   /* it waits for times */
 };
 
 /* The scene that is called as its function. */
@@ -69,7 +75,8 @@ struct check_scene {
 
 /*
  * Runs scene in a process of its own, with that break of the protocol (NULL:
- * none) in it, and tells how it went. True if it never failed.
+ * none) in it, and tells how it went. True if it never failed. With a break
+ * there are no walks: what is caught must not be so by chance.
  */
 bool check_run(const struct check_scene *scene, const char *broken,
                char *out_report, size_t size);
@@ -88,6 +95,9 @@ int check_main(const struct check_scene *scenes, size_t count, int argc,
 /* Orders differ from here on; once all others wait, or at once. */
 void check_settle(void);
 void check_begin(void);
+
+/* Here others may come: before what the scene itself looks at. */
+void check_pause(void);
 
 /* A gate: each opening lets one thread pass, now or later. */
 void check_open(unsigned *gate);

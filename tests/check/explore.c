@@ -20,6 +20,7 @@ enum {
     DETOURS = 8,     /* at most, in orders that are run one after the other */
     CHANGES = 3,     /* of priority in a walk, at most */
     LONGEST_S = 300, /* for a scene that hangs outside of the checker */
+    WALKS = 400,     /* for each scene, times REQCTX_SCALE */
     CAUGHT = 1
 };
 
@@ -187,8 +188,12 @@ static uint64_t find_seed(void)
 static void replay(const char *order)
 {
     int length;
+    for (; *order == 'f' || *order == 's'; order++) {
+        check_world.is_fine |= *order == 'f';
+        check_world.is_stubborn |= *order == 's';
+    }
     run.planned = 0;
-    while (sscanf(order, "%u=%u %n", &run.plan[run.planned].choice,
+    while (sscanf(order, " %u=%u%n", &run.plan[run.planned].choice,
                   &run.plan[run.planned].thread, &length) == 2) {
         run.planned++;
         order += length;
@@ -196,29 +201,52 @@ static void replay(const char *order)
     run_once();
 }
 
+/* All orders of a way, and, if anybody yields, the same with stubborn ones. */
+static void run_orders(bool is_fine, unsigned detours)
+{
+    unsigned long before = run.orders;
+    run.most = detours < DETOURS ? detours : DETOURS;
+    run.longest = 0;
+    check_world.is_fine = is_fine;
+    check_world.has_yields = false;
+    check_world.is_stubborn = false;
+    dive(0);
+    if (check_world.has_yields) {
+        check_world.is_stubborn = true;
+        dive(0);
+    }
+    printf("%s %lu orders (%u detours, %u choices), ",
+           is_fine ? "fine" : "coarse", run.orders - before, run.most,
+           run.longest);
+}
+
 static void explore(const struct check_scene *scene)
 {
     double scale = number_of("REQCTX_SCALE", 1);
-    double more = number_of("REQCTX_DETOURS", 0);
-    unsigned fewer = scale < 0.5 && scene->detours > 1;
-    run.most = scene->detours - fewer + (unsigned)more;
-    run.most = run.most < DETOURS ? run.most : DETOURS;
-    dive(0);
-    unsigned long ordered = run.orders;
+    unsigned more = (unsigned)number_of("REQCTX_DETOURS", 0);
+    unsigned fewer =
+        scale < 1 &&
+        check_world.broken == NULL; /* a sanitizer's or so, which is slow */
+    run_orders(false, scene->coarse + more - fewer);
+    if (scene->fine > fewer) {
+        run_orders(true, scene->fine + more - fewer);
+    }
     uint64_t seed = find_seed();
-    for (unsigned n = 0; n < (unsigned)(scene->walks * scale); n++) {
+    unsigned walks = check_world.broken != NULL ? 0 : (unsigned)(WALKS * scale);
+    for (unsigned n = 0; n < walks; n++) {
+        check_world.is_fine = n % 2 != 0;
+        check_world.is_stubborn = n % 4 >= 2;
         walk_once(seed + n);
     }
-    printf("%lu orders of up to %u detours in %u choices, %lu walks\n", ordered,
-           run.most, run.longest, run.orders - ordered);
+    printf("%u walks\n", walks);
 }
 
 void check_print_order(void)
 {
-    printf("  REQCTX_ORDER='");
+    printf("  REQCTX_ORDER='%s%s", check_world.is_fine ? "f" : "",
+           check_world.is_stubborn ? "s" : "");
     for (unsigned at = 0; at < run.taken_count; at++) {
-        printf("%s%u=%u", at > 0 ? " " : "", run.taken[at].choice,
-               run.taken[at].thread);
+        printf(" %u=%u", run.taken[at].choice, run.taken[at].thread);
     }
     printf("' %s\n", check_world.scene->name);
 }
@@ -234,6 +262,13 @@ void check_fail(const char *format, ...)
     check_print_events();
     fflush(stdout);
     _exit(CAUGHT);
+}
+
+/* So that the order is told of what AddressSanitizer finds. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "abort_on_error=1:detect_leaks=0:handle_abort=0";
 }
 
 static void on_signal(int signal_number)

@@ -18,6 +18,7 @@ struct pool_scene {
     unsigned ran[JOBS];
     unsigned dropped[JOBS];
     unsigned gate;
+    unsigned gates[JOBS];
     unsigned begun;
     reqctx_future *future;
     reqctx_group *group;

@@ -14,17 +14,61 @@ static void submitters_wait_for_room(void)
     end_with(4);
 }
 
-/* The worker takes jobs ahead, while a submitter waits for room. */
-static void hands_are_halted_for_who_waits_for_room(void)
+enum { ROOM = 4 };
+
+/* Before this one began ROOM more could be accepted, and the next one when it
+ * did: it waits for that one's submit, without a word to the pool. */
+static void wait_for_submit(void *ran)
 {
-    begin_with((reqctx_pool_config){.workers = 1, .queue_capacity = 4});
-    pthread_t other = go(submit_1);
-    submit(0);
-    for (unsigned number = 2; number < JOBS; number++) {
-        submit(number);
+    run(ran);
+    size_t number = (size_t)((unsigned *)ran - scene.ran);
+    if (number + ROOM < JOBS) {
+        check_pass(&scene.gates[number + ROOM]);
+    }
+}
+
+/* The worker has taken jobs ahead: each that begins makes room at once. */
+static void who_waits_for_room_has_that_of_a_hand(void)
+{
+    begin_with((reqctx_pool_config){.workers = 1, .queue_capacity = ROOM});
+    for (unsigned number = 0; number < JOBS; number++) {
+        check_must(reqctx_pool_submit(scene.pool, wait_for_submit,
+                                      &scene.ran[number]) == REQCTX_OK);
+        check_open(&scene.gates[number]);
+    }
+    end_with(JOBS);
+}
+
+static void look_who_waits(void *ran)
+{
+    reqctx_pool_stats stats;
+    run(ran);
+    check_must(reqctx_pool_read_stats(scene.pool, &stats) == REQCTX_OK);
+    check_must(stats.waiting <= 2);
+}
+
+/* Not a plain one: it asks the pool, while others have credit. */
+static void *submit_future_that_looks(void *unused)
+{
+    reqctx_job job = job_of(3);
+    job.run = look_who_waits;
+    check_must(reqctx_pool_submit_job(scene.pool, &job, &scene.future) ==
+               REQCTX_OK);
+    return unused;
+}
+
+/* The only worker is not idle, when it looks. */
+static void no_more_wait_than_may(void)
+{
+    begin_with((reqctx_pool_config){.workers = 1, .queue_capacity = 2});
+    pthread_t other = go(submit_future_that_looks);
+    for (unsigned number = 0; number < 3; number++) {
+        check_must(reqctx_pool_submit(scene.pool, look_who_waits,
+                                      &scene.ran[number]) == REQCTX_OK);
     }
     join(other);
-    end_with(JOBS);
+    reqctx_future_drop(scene.future);
+    end_with(4);
 }
 
 static void *submit_or_be_refused(void *unused)
@@ -208,32 +252,26 @@ static void workers_end_that_have_idled_too_long(void)
 }
 
 const struct check_scene pool_scenes_room[] = {
-    CHECK_SCENE(submitters_wait_for_room, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(hands_are_halted_for_who_waits_for_room, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_drain_refuses_who_waits_for_room, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_full_pool_drops_the_oldest, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(others_run_the_children_of_a_job_that_blocks, .detours = 2,
-                .is_fine = true, .walks = 500),
+    CHECK_SCENE(submitters_wait_for_room, .coarse = 2, .fine = 1),
+    CHECK_SCENE(who_waits_for_room_has_that_of_a_hand, .coarse = 2, .fine = 1),
+    CHECK_SCENE(no_more_wait_than_may, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_drain_refuses_who_waits_for_room, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_full_pool_drops_the_oldest, .coarse = 2, .fine = 2),
+    CHECK_SCENE(others_run_the_children_of_a_job_that_blocks, .coarse = 2,
+                .fine = 1),
     CHECK_SCENE(a_spare_worker_runs_the_children_of_a_job_that_blocks,
-                .detours = 2, .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_hand_that_was_let_go_is_looked_into_again, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_pool_grows_while_jobs_come, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_pool_shrinks_while_jobs_come, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_pool_grows_while_it_drains, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_delayed_job_meets_its_drain, .detours = 2, .is_fine = true,
-                .walks = 500, .has_time = true),
-    CHECK_SCENE(a_wait_ends_with_its_time, .detours = 2, .is_fine = true,
-                .walks = 500, .has_time = true),
-    CHECK_SCENE(workers_end_that_have_idled_too_long, .detours = 2,
-                .is_fine = true, .walks = 500, .has_time = true),
+                .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_hand_that_was_let_go_is_looked_into_again, .coarse = 2,
+                .fine = 1),
+    CHECK_SCENE(a_pool_grows_while_jobs_come, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_pool_shrinks_while_jobs_come, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_pool_grows_while_it_drains, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_delayed_job_meets_its_drain, .coarse = 2, .fine = 2,
+                .has_time = true),
+    CHECK_SCENE(a_wait_ends_with_its_time, .coarse = 2, .fine = 2,
+                .has_time = true),
+    CHECK_SCENE(workers_end_that_have_idled_too_long, .coarse = 2, .fine = 2,
+                .has_time = true),
 };
 
 const size_t pool_scenes_room_count =

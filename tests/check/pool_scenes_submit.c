@@ -18,6 +18,12 @@ static void a_job_comes_while_the_workers_start(void)
     end_with(1);
 }
 
+static void a_pool_is_freed_while_it_starts(void)
+{
+    begin_starting((reqctx_pool_config){.workers = 1});
+    end_with(0);
+}
+
 /* The first finds nobody awake; the later ones may find credit. */
 static void three_jobs_meet_a_worker_that_goes_to_sleep(void)
 {
@@ -35,19 +41,6 @@ static void two_workers_share_three_jobs(void)
     submit(1);
     submit(2);
     end_with(3);
-}
-
-/* Nobody looks after the pool any more: what was put in must be seen. */
-static void a_job_on_credit_needs_no_drain_to_run(void)
-{
-    begin_with((reqctx_pool_config){.workers = 1});
-    submit(0);
-    submit(1);
-    reqctx_job job = job_of(2);
-    job.run = (void (*)(void *))NULL;
-    check_must(reqctx_pool_submit_job(scene.pool, &job, NULL) ==
-               REQCTX_INVALID);
-    end_with(2);
 }
 
 static void open_when_run(void *number)
@@ -211,35 +204,23 @@ static void two_jobs_that_meet_have_a_worker_each(void)
 }
 
 const struct check_scene pool_scenes_submit[] = {
-    CHECK_SCENE(one_job_from_outside_runs, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_job_comes_while_the_workers_start, .detours = 1,
-                .walks = 500),
-    CHECK_SCENE(three_jobs_meet_a_worker_that_goes_to_sleep, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(two_workers_share_three_jobs, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_job_on_credit_needs_no_drain_to_run, .detours = 1,
-                .walks = 500),
-    CHECK_SCENE(jobs_on_credit_end_without_another_call, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(two_submitters_meet_one_worker, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_job_submits_two_jobs, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_job_in_a_hand_is_stolen, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_submit_meets_a_drain, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_submit_on_credit_meets_a_drain, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_job_submits_while_the_pool_drains, .detours = 1,
-                .walks = 500),
-    CHECK_SCENE(two_threads_drain, .detours = 2, .is_fine = true, .walks = 500),
-    CHECK_SCENE(what_has_not_begun_is_handed_back, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(two_jobs_that_meet_have_a_worker_each, .detours = 1,
-                .walks = 500),
+    CHECK_SCENE(one_job_from_outside_runs, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_job_comes_while_the_workers_start, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_pool_is_freed_while_it_starts, .coarse = 3, .fine = 2),
+    CHECK_SCENE(three_jobs_meet_a_worker_that_goes_to_sleep, .coarse = 2,
+                .fine = 2),
+    CHECK_SCENE(two_workers_share_three_jobs, .coarse = 2, .fine = 1),
+    CHECK_SCENE(jobs_on_credit_end_without_another_call, .coarse = 2,
+                .fine = 2),
+    CHECK_SCENE(two_submitters_meet_one_worker, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_job_submits_two_jobs, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_job_in_a_hand_is_stolen, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_submit_meets_a_drain, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_submit_on_credit_meets_a_drain, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_job_submits_while_the_pool_drains, .coarse = 2, .fine = 1),
+    CHECK_SCENE(two_threads_drain, .coarse = 2, .fine = 2),
+    CHECK_SCENE(what_has_not_begun_is_handed_back, .coarse = 2, .fine = 2),
+    CHECK_SCENE(two_jobs_that_meet_have_a_worker_each, .coarse = 2, .fine = 2),
 };
 
 const size_t pool_scenes_submit_count =

@@ -153,7 +153,7 @@ static void run_alone(void *ran)
     check_must(scene.begun == 0);
     scene.begun++;
     run(ran);
-    check_open(&scene.gate); /* others may come here */
+    check_pause();
     scene.begun--;
 }
 
@@ -202,28 +202,17 @@ static void a_high_job_meets_those_in_a_hand(void)
 }
 
 const struct check_scene pool_scenes_wait[] = {
-    CHECK_SCENE(a_wait_meets_the_end_of_its_job, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(who_has_waited_frees_all_at_once, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_cancel_meets_the_begin_of_its_job, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_cancel_meets_a_wait, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_future_is_let_go_while_its_job_ends, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_callback_meets_the_end_of_its_job, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_job_waits_for_a_job, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_group_is_waited_for, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_group_is_cancelled_by_a_failure, .detours = 2,
-                .is_fine = true, .walks = 500),
-    CHECK_SCENE(a_strand_has_two_submitters, .detours = 2, .is_fine = true,
-                .walks = 500),
-    CHECK_SCENE(a_high_job_meets_those_in_a_hand, .detours = 2, .is_fine = true,
-                .walks = 500),
+    CHECK_SCENE(a_wait_meets_the_end_of_its_job, .coarse = 2, .fine = 2),
+    CHECK_SCENE(who_has_waited_frees_all_at_once, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_cancel_meets_the_begin_of_its_job, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_cancel_meets_a_wait, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_future_is_let_go_while_its_job_ends, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_callback_meets_the_end_of_its_job, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_job_waits_for_a_job, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_group_is_waited_for, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_group_is_cancelled_by_a_failure, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_strand_has_two_submitters, .coarse = 2, .fine = 1),
+    CHECK_SCENE(a_high_job_meets_those_in_a_hand, .coarse = 2, .fine = 1),
 };
 
 const size_t pool_scenes_wait_count =

@@ -67,7 +67,7 @@ int check_lock(pthread_mutex_t *lock, const char *where)
     if (read_word(lock) == my_word()) {
         check_fail("%s: who locks has the lock", where);
     }
-    if (check_world.scene->is_fine) {
+    if (check_world.is_fine) {
         check_come(CHECK_GOES_ON, "is at a lock", where);
     }
     check_world.self->lock = lock;
@@ -249,7 +249,9 @@ void check_end_keys(struct check_thread *thread)
 
 int check_yield(const char *where)
 {
-    check_come(CHECK_YIELDS, "yields", where);
+    check_world.has_yields = true;
+    bool goes_on = check_world.is_stubborn && ++check_world.yields < STUBBORN;
+    check_come(goes_on ? CHECK_GOES_ON : CHECK_YIELDS, "yields", where);
     return 0;
 }
 
@@ -263,7 +265,7 @@ int check_clock(struct timespec *out_time)
 
 int check_atomic(const char *where)
 {
-    if (check_world.self != NULL && check_world.scene->is_fine) {
+    if (check_world.self != NULL && check_world.is_fine) {
         check_come(CHECK_GOES_ON, "is at an atomic operation", where);
     }
     return 0;

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -27,6 +28,9 @@ int check_setspecific(pthread_key_t key, const void *value);
 int check_yield(const char *where);
 int check_clock(struct timespec *out_time);
 int check_atomic(const char *where);
+
+/* For sources with breaks in them: whether this one's turn has come. */
+bool check_is_broken(const char *name);
 
 #define CHECK_TEXT(line) #line
 #define CHECK_AT(line) CHECK_TEXT(line)

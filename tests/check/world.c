@@ -127,6 +127,7 @@ static void hand_over(enum check_point point)
     if (next == self) {
         return;
     }
+    check_world.yields = 0;
     bool is_finished = self->is_finished;
     check_world.self = next;
     sem_post(next != NULL ? &next->baton : &check_world.is_over);
@@ -195,6 +196,7 @@ void check_run_once(void)
     check_world.is_explored = false;
     check_world.now_ns = START_NS;
     check_world.waits = 0;
+    check_world.yields = 0;
     event_count = 0;
     sem_init(&check_world.is_over, 0, 0);
     struct check_thread *first = check_start(run_scene, NULL);
@@ -232,6 +234,11 @@ void check_settle(void)
 void check_begin(void)
 {
     check_world.is_explored = true;
+}
+
+void check_pause(void)
+{
+    check_come(CHECK_GOES_ON, "pauses", "");
 }
 
 static bool is_open(const struct check_thread *thread)

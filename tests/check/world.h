@@ -14,8 +14,9 @@
 enum {
     THREADS = 12,
     KEYS = 4,
-    EVENTS = 48,    /* the last ones are told with a failure */
-    CHOICES = 20000 /* in one run; with more it would never end */
+    EVENTS = 48,     /* the last ones are told with a failure */
+    CHOICES = 20000, /* in one run; with more it would never end */
+    STUBBORN = 20    /* more than the pool's submitters look for room */
 };
 
 struct check_thread {
@@ -53,6 +54,10 @@ extern struct check_world {
     struct check_thread *self; /* who has the baton; NULL: no scene runs */
     sem_t is_over;
     bool is_explored; /* orders differ now */
+    bool is_fine;     /* the ways that checker.h tells of */
+    bool is_stubborn;
+    bool has_yields; /* somebody has ever yielded */
+    unsigned yields; /* in a row */
     int64_t now_ns;
     unsigned long waits;
 } check_world;
