@@ -252,10 +252,10 @@ static void workers_end_that_have_idled_too_long(void)
 }
 
 const struct check_scene pool_scenes_room[] = {
-    CHECK_SCENE(submitters_wait_for_room, .coarse = 2, .fine = 1),
-    CHECK_SCENE(who_waits_for_room_has_that_of_a_hand, .coarse = 2, .fine = 1),
+    CHECK_SCENE(submitters_wait_for_room, .coarse = 1, .fine = 1),
+    CHECK_SCENE(who_waits_for_room_has_that_of_a_hand, .coarse = 1, .fine = 1),
     CHECK_SCENE(no_more_wait_than_may, .coarse = 2, .fine = 1),
-    CHECK_SCENE(a_drain_refuses_who_waits_for_room, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_drain_refuses_who_waits_for_room, .coarse = 2, .fine = 1),
     CHECK_SCENE(a_full_pool_drops_the_oldest, .coarse = 2, .fine = 2),
     CHECK_SCENE(others_run_the_children_of_a_job_that_blocks, .coarse = 2,
                 .fine = 1),
@@ -270,7 +270,7 @@ const struct check_scene pool_scenes_room[] = {
                 .has_time = true),
     CHECK_SCENE(a_wait_ends_with_its_time, .coarse = 2, .fine = 2,
                 .has_time = true),
-    CHECK_SCENE(workers_end_that_have_idled_too_long, .coarse = 2, .fine = 2,
+    CHECK_SCENE(workers_end_that_have_idled_too_long, .coarse = 2, .fine = 1,
                 .has_time = true),
 };
 

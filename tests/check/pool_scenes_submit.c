@@ -214,12 +214,12 @@ const struct check_scene pool_scenes_submit[] = {
                 .fine = 2),
     CHECK_SCENE(two_submitters_meet_one_worker, .coarse = 2, .fine = 1),
     CHECK_SCENE(a_job_submits_two_jobs, .coarse = 2, .fine = 1),
-    CHECK_SCENE(a_job_in_a_hand_is_stolen, .coarse = 2, .fine = 2),
+    CHECK_SCENE(a_job_in_a_hand_is_stolen, .coarse = 2, .fine = 1),
     CHECK_SCENE(a_submit_meets_a_drain, .coarse = 2, .fine = 2),
     CHECK_SCENE(a_submit_on_credit_meets_a_drain, .coarse = 2, .fine = 1),
     CHECK_SCENE(a_job_submits_while_the_pool_drains, .coarse = 2, .fine = 1),
     CHECK_SCENE(two_threads_drain, .coarse = 2, .fine = 2),
-    CHECK_SCENE(what_has_not_begun_is_handed_back, .coarse = 2, .fine = 2),
+    CHECK_SCENE(what_has_not_begun_is_handed_back, .coarse = 2, .fine = 1),
     CHECK_SCENE(two_jobs_that_meet_have_a_worker_each, .coarse = 2, .fine = 2),
 };
 
