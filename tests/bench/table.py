@@ -214,6 +214,36 @@ def number(value, unit=""):
     return "-" if value is None else f"{value:.3g} {unit}".rstrip()
 
 
+# What stands in the way of a goal, by the row's name.
+OBSTACLES = {
+    "get": "a load more than pthread_getspecific, in a shared library",
+    "uncached": "the way down the tree",
+    "owned": "the way from set to the entry, whatever the number; CPython's "
+             "maps are at their fastest at 8",
+    "insert": "a path of new nodes",
+    "shared": "two atomic counts and a node",
+    "snapshot": "an atomic count",
+    "enter": "an exchange each way: two threads may race for a context",
+    "task": "that of enter, and a context's memory",
+    "one": "152 bytes a job that change cores, and two locks a job",
+    "four": "152 bytes a job that change cores, and two locks a job",
+    "fork": "two locks a job",
+    "capture": "the count of the context's root",
+    "latency": "more code between wake and job than a queue's, cold by then",
+    "flood": "the turns of the lanes",
+    "cpu": "as for 1 producer",
+    "idle": "nothing should wake an idle pool",
+    "allocations": "blocks that the pool has not kept",
+}
+
+
+def obstacles(all_rows):
+    missed = [row for row in all_rows if row.met() is False]
+    return ["What stands in the way of the missed ones:"] * bool(missed) + [
+        f"  {name}: {OBSTACLES[name]}"
+        for name in dict.fromkeys(row.name for row in missed)]
+
+
 def text(all_rows, about):
     lines = [("", "reqctx", "reference", "", "ratio", "goal", "")]
     for before, row in zip([None] + all_rows, all_rows):
@@ -229,6 +259,7 @@ def text(all_rows, about):
                        else cell.ljust(widths[i])
                        for i, cell in enumerate(line)).rstrip()
              for line in lines]
+    shown += obstacles(all_rows)
     judged = [row.met() for row in all_rows if row.met() is not None]
     shown.append(f"{sum(judged)} of {len(judged)} goals met; "
                  f"{about['processor']}, {about['cores']} cores")
