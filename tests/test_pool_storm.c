@@ -27,6 +27,7 @@ struct record {
     atomic_int accepted;
     atomic_int ended;
     bool is_silent; /* nobody is told if it is dropped */
+    bool is_in_lane;
 };
 
 struct storm {
@@ -71,6 +72,7 @@ static reqctx_job order_of(struct record *record, struct dice *dice)
         break;
     case 2:
         order.lane = storm.lane;
+        record->is_in_lane = true;
         break;
     case 3:
         order.start_ns = reqctx_now_ns() + (int64_t)dice_below(dice, 100000);
@@ -93,6 +95,7 @@ static reqctx_status submit_one(struct dice *dice, reqctx_future **out_future)
     struct record *record = &storm.records[number];
     record->dice.state = dice_roll(dice);
     record->is_silent = out_future == NULL && dice_below(dice, 2) == 0;
+    record->is_in_lane = false;
     REQCTX_WITH(owner, record) {
         if (record->is_silent) {
             status = reqctx_pool_submit(storm.pool, run, record);
@@ -107,7 +110,8 @@ static reqctx_status submit_one(struct dice *dice, reqctx_future **out_future)
     return status;
 }
 
-/* Waits for a job, which may be refused: it is on no stack but above. */
+/* Waits for a job, which may be refused: it is on no stack but above. Not to
+ * be done in the strand, for the one waited for may wait for a job behind. */
 static void wait_for_one(struct dice *dice)
 {
     reqctx_future *future = NULL;
@@ -136,7 +140,7 @@ static void run(void *arg)
         submit_one(dice, NULL);
     }
     size_t what = dice_below(dice, 16);
-    if (what < 2) {
+    if (what < 2 && !record->is_in_lane) {
         wait_for_one(dice);
     } else if (what < 4) {
         reqctx_pool_blocking_begin();
