@@ -9,13 +9,10 @@ enum { STOCK = 16 }; /* blocks that are allocated at once */
 /* Takes all out of an inbox, as accepted. */
 static void gather_from(reqctx_pool *pool, struct reqctxi_hand *inbox)
 {
-    pthread_mutex_lock(&inbox->lock);
-    size_t count = inbox->ahead.count;
-    reqctxi_queue_append(&pool->queue, &inbox->ahead);
-    reqctxi_hand_look(inbox);
-    inbox->added = 0;
-    __atomic_store_n(&inbox->count, 0, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&inbox->lock);
+    struct reqctxi_fifo jobs;
+    struct reqctxi_fifo none;
+    size_t count = reqctxi_hand_let_go(inbox, true, &jobs, &none);
+    reqctxi_queue_append(&pool->queue, &jobs);
     pool->accepted += count;
     pool->queue.plain.pins += count;
 }
@@ -112,17 +109,10 @@ void reqctxi_credit_grant(reqctx_pool *pool, struct reqctxi_debtor debtor)
     worker->has_hand = true;
 }
 
-static void end_credit(struct reqctxi_hand *hand)
-{
-    pthread_mutex_lock(&hand->lock);
-    hand->credit = 0;
-    pthread_mutex_unlock(&hand->lock);
-}
-
 void reqctxi_state_revoke(reqctx_pool *pool)
 {
     for (unsigned lent = pool->inboxes_lent; lent != 0; lent &= lent - 1) {
-        end_credit(&pool->inboxes[__builtin_ctz(lent)]);
+        reqctxi_hand_end_credit(&pool->inboxes[__builtin_ctz(lent)]);
     }
     reqctxi_state_gather(pool);
     pool->inboxes_lent = 0;
@@ -130,7 +120,7 @@ void reqctxi_state_revoke(reqctx_pool *pool)
     pool->hands_lent = false;
     for (; worker != NULL; worker = worker->next) {
         if (worker->has_hand) {
-            end_credit(&worker->hand);
+            reqctxi_hand_end_credit(&worker->hand);
         }
     }
 }

@@ -125,23 +125,33 @@ struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
     return job;
 }
 
-size_t reqctxi_hand_let_go(struct reqctxi_hand *hand,
+size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
                            struct reqctxi_fifo *out_ahead,
-                           struct reqctxi_fifo *out_oldest)
+                           struct reqctxi_fifo *out_own)
 {
-    *out_oldest = (struct reqctxi_fifo){.count = 0};
+    *out_ahead = (struct reqctxi_fifo){.count = 0};
+    *out_own = (struct reqctxi_fifo){.count = 0};
     pthread_mutex_lock(&hand->lock);
-    *out_ahead = hand->ahead;
-    hand->ahead = (struct reqctxi_fifo){.count = 0};
-    if (hand->own.count != 0) {
-        reqctxi_fifo_push(out_oldest,
+    reqctxi_fifo_append(out_ahead, &hand->ahead);
+    if (all) {
+        reqctxi_fifo_append(out_own, &hand->own);
+    } else if (hand->own.count != 0) {
+        reqctxi_fifo_push(out_own,
                           reqctxi_fifo_remove(&hand->own, hand->own.last));
     }
-    change_count(hand, -(out_ahead->count + out_oldest->count));
+    change_count(hand, -(out_ahead->count + out_own->count));
+    reqctxi_hand_look(hand);
     size_t added = hand->added;
     hand->added = 0;
     pthread_mutex_unlock(&hand->lock);
     return added;
+}
+
+void reqctxi_hand_end_credit(struct reqctxi_hand *hand)
+{
+    pthread_mutex_lock(&hand->lock);
+    hand->credit = 0;
+    pthread_mutex_unlock(&hand->lock);
 }
 
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,

@@ -17,8 +17,8 @@
  *
  *     inbox          j12 j13 j14                  credit 1000
  *     pool's queue   j9 j10 j11
- *     hand of A      own: c2 c1   ahead: j3 j4    A runs j2, which is
- * submitting hand of B      own:         ahead: j6 j7    B runs j5
+ *     hand of A      own: c2 c1   ahead: j3 j4  (A runs j2, which submits)
+ *     hand of B      own:         ahead: j6 j7  (B runs j5)
  *
  * Who may put a job in, without asking the pool, is decided by *credit*: so
  * many more. The pool gives it, with both locks held, and takes it away; then
@@ -133,11 +133,14 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);
 struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
                                        bool only_seen, size_t *out_added);
 
-/* Takes out those that were taken ahead, and the oldest of its own; how many
- * were added since the pool has counted. */
-size_t reqctxi_hand_let_go(struct reqctxi_hand *hand,
+/* Takes out those that were taken ahead, and of its own the oldest or all, for
+ * the pool, which looks; how many were added since it has counted. */
+size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
                            struct reqctxi_fifo *out_ahead,
-                           struct reqctxi_fifo *out_oldest);
+                           struct reqctxi_fifo *out_own);
+
+/* No more is put in from now on. */
+void reqctxi_hand_end_credit(struct reqctxi_hand *hand);
 
 /* Notes that job has ended, whose block is the hand's then; and takes the next
  * one if is_more and the hand is not halted. */

@@ -49,7 +49,8 @@
  *                for itself what there is to do. A worker that has just run
  *                out of work looks several times before it sleeps here: it
  *                seeks (worker.c).
- *     room       submitters, first come first served. Whoever takes a job
+ *     room       submitters who have looked for some in vain (room.c), first
+ *                come first served. Whoever takes a job
  *                out, or becomes idle, puts in the first one's for which there
  *                is room now, and calls it, so that nobody gets in between; at
  *                a drain all get NULL.
@@ -108,11 +109,11 @@
  * One, pool->lock, guards every field that changes, of lanes, futures and
  * groups too. It is never held while user code runs, which includes the
  * allocator, the clock and the drop of a context, and no other lock is taken
- * under it but those of hands and inboxes. (The scopes' lock of lib may
- * be held when this one is taken: by the poller of the timer. So nothing of
- * cancel.h is called under this one.) Whoever sleeps is called under it, after
- * the change that it waits for: a sleeper's seat, which may lie on its stack,
- * is good until the caller unlocks.
+ * under it but those of hands and inboxes. (The scopes' lock of lib may be held
+ * when this one is taken: by the poller of the timer. So nothing of cancel.h is
+ * called under this one.) Whoever sleeps is called under it, after the change
+ * that it waits for: a sleeper's seat, which may lie on its stack, is good
+ * until the caller unlocks.
  */
 #ifndef REQCTXI_STATE_H
 #define REQCTXI_STATE_H
@@ -324,13 +325,13 @@ void reqctxi_lock_again(reqctx_pool *pool);
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
 
-/* Drops the jobs of group that have not begun, unlocked meanwhile. */
-void reqctxi_group_drop(struct reqctx_group *group);
-
 /* The same for a plain job that the worker has taken to run, and for those in
  * its hand. */
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
                              struct reqctxi_job *job);
+
+/* Drops the jobs of group that have not begun, unlocked meanwhile. */
+void reqctxi_group_drop(struct reqctx_group *group);
 
 /* After a job has ended: calls who may go on, stops the pool if it drains and
  * that was the last. */

@@ -1,18 +1,15 @@
 /*
  * Submitting. A job is made on the submitter's stack, snapshot and all,
  * before the lock is taken; under it, it moves into a block of the pool's and
- * finds its lane, and then it is accepted, waits for room, or is refused.
+ * finds its lane, and then it is accepted, waits for room, or is refused
+ * (room.h).
  * Blocks and lanes that the pool has none of are allocated without the lock.
  */
 #include <reqctx/pool.h>
-#include <sched.h>
 
 #include "pool/credit.h"
+#include "pool/room.h"
 #include "pool/state.h"
-#include "pool/wait.h"
-
-/* How often a submitter looks for room before it sleeps. */
-enum { LOOKS = 16 };
 
 /* What a submit has in hand. */
 struct submission {
@@ -23,107 +20,6 @@ struct submission {
     uint64_t key;
 };
 
-/* on_full's place: a thread of the pool must not wait for room that only it
- * may make, and on a stepped pool nobody is sure to make any. */
-static reqctx_pool_on_full on_full_here(const reqctx_pool *pool)
-{
-    if (pool->config.on_full != REQCTX_POOL_WAIT) {
-        return pool->config.on_full;
-    }
-    if (reqctxi_duty_is_to(pool)) {
-        return REQCTX_POOL_RUN;
-    }
-    return pool->config.stepped ? REQCTX_POOL_REFUSE : REQCTX_POOL_WAIT;
-}
-
-/* Runs job at once, on top of the caller's stack. */
-static reqctx_status run_now(reqctx_pool *pool, struct reqctxi_job *job)
-{
-    const reqctx_future *future = reqctxi_future_of(job);
-    if (job->lane->limit == 1 || (future != NULL && future->is_delayed)) {
-        return REQCTX_FULL;
-    }
-    reqctxi_state_accept_now(pool, job);
-    reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
-    return REQCTX_OK;
-}
-
-/* Drops a job that waits for job to have its place. */
-static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
-{
-    struct reqctxi_job *victim = reqctxi_queue_victim(&pool->queue, NULL);
-    if (pool->config.lane_capacity != 0 &&
-        job->lane->count >= pool->config.lane_capacity) {
-        victim = reqctxi_queue_victim(&pool->queue, job->lane);
-    }
-    if (victim == NULL || victim->level < job->level) {
-        return REQCTX_FULL;
-    }
-    reqctxi_state_claim(pool, victim);
-    reqctxi_state_accept(pool, job);
-    reqctxi_state_end(pool, victim, REQCTX_DROP_PUSHED_OUT);
-    return REQCTX_OK;
-}
-
-/* What came before is before it; and where there is a bound, nothing comes
- * unseen until it is in. */
-static void look_before(reqctx_pool *pool)
-{
-    if (pool->config.queue_capacity != 0) {
-        reqctxi_state_revoke(pool);
-    }
-    reqctxi_state_gather(pool);
-}
-
-/* Whether there is room for the submission's job after all, which is accepted
- * then: lets workers have the core a few times, for they may make room for
- * many. Who waits already goes first. */
-static bool find_room(struct submission *submission)
-{
-    reqctx_pool *pool = submission->pool;
-    struct reqctxi_job *job = submission->job;
-    bool is_full = true;
-    for (int looks = LOOKS; is_full && looks > 0; looks--) {
-        if (pool->room.first != NULL || pool->state != REQCTXI_RUNNING) {
-            return false;
-        }
-        pthread_mutex_unlock(&pool->lock);
-        sched_yield();
-        pthread_mutex_lock(&pool->lock);
-        look_before(pool);
-        is_full = reqctxi_state_is_full(pool, job->lane);
-    }
-    if (is_full) { /* with hands halted that is final */
-        reqctxi_state_halt(pool);
-        is_full = reqctxi_state_is_full(pool, job->lane);
-    }
-    if (is_full || pool->room.first != NULL || pool->state != REQCTXI_RUNNING) {
-        return false;
-    }
-    reqctxi_state_accept(pool, job);
-    return true;
-}
-
-static reqctx_status wait_for_room(struct submission *submission)
-{
-    if (find_room(submission)) {
-        return REQCTX_OK;
-    }
-    if (submission->pool->state != REQCTXI_RUNNING) {
-        return REQCTX_STOPPED;
-    }
-    int64_t until_ns = submission->order->room_until_ns;
-    struct reqctxi_limit limit = {
-        .until_ns = until_ns != 0 ? until_ns : INT64_MAX, .by_scope = true};
-    struct reqctxi_job *job = submission->job;
-    reqctx_pool *pool = submission->pool;
-    reqctx_status status = reqctxi_sleep(pool, &pool->room, limit, &job);
-    if (status == REQCTX_PENDING) {
-        return REQCTX_FULL;
-    }
-    return status == REQCTX_OK && job == NULL ? REQCTX_STOPPED : status;
-}
-
 /* Whether there is no need to go on: it would be refused. */
 static reqctx_status refuse(const reqctx_pool *pool,
                             const struct reqctx_lane *lane)
@@ -132,31 +28,10 @@ static reqctx_status refuse(const reqctx_pool *pool,
         (pool->state == REQCTXI_DRAINING && !reqctxi_duty_is_to(pool))) {
         return REQCTX_STOPPED;
     }
-    return on_full_here(pool) == REQCTX_POOL_REFUSE &&
+    return reqctxi_room_on_full(pool) == REQCTX_POOL_REFUSE &&
                    reqctxi_state_is_full(pool, lane)
                ? REQCTX_FULL
                : REQCTX_OK;
-}
-
-/* Accepts a job that is not refused, as on_full says. With the lock held. */
-static reqctx_status admit(struct submission *submission)
-{
-    reqctx_pool *pool = submission->pool;
-    struct reqctxi_job *job = submission->job;
-    if (!reqctxi_state_is_full(pool, job->lane)) {
-        reqctxi_state_accept(pool, job);
-        return REQCTX_OK;
-    }
-    reqctx_pool_on_full on_full = on_full_here(pool);
-    if (on_full == REQCTX_POOL_WAIT) {
-        return wait_for_room(submission);
-    }
-    reqctx_status status = reqctxi_worker_has_stack(false);
-    if (status == REQCTX_OK) {
-        status = on_full == REQCTX_POOL_RUN ? run_now(pool, job)
-                                            : push_out(pool, job);
-    }
-    return status;
 }
 
 /* The job's lane, pinned; NULL: there is no spare block for it. */
@@ -203,7 +78,7 @@ static reqctx_status place(struct submission *submission)
     struct reqctxi_job *made = submission->job;
     struct reqctxi_job *block = NULL;
     while (block == NULL) {
-        look_before(pool);
+        reqctxi_room_look(pool);
         made->lane = find_lane(submission);
         if (made->lane != NULL) {
             reqctx_status status = refuse(pool, made->lane);
@@ -310,7 +185,8 @@ static reqctx_status submit(struct submission *submission)
     pthread_mutex_lock(&pool->lock);
     reqctx_status status = place(submission);
     if (status == REQCTX_OK) {
-        status = admit(submission);
+        status = reqctxi_room_admit(pool, submission->job,
+                                    submission->order->room_until_ns);
         if (status == REQCTX_OK && !reqctxi_is_forked(pool)) {
             reqctxi_credit_grant(pool, debtor);
         }

@@ -99,26 +99,25 @@ static void return_jobs(reqctx_pool *pool, struct reqctxi_fifo *ahead,
     reqctxi_queue_append(&pool->queue, own);
 }
 
-void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
+/* Of its own the oldest, or all. */
+static void empty_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
+                       bool all)
 {
-    struct reqctxi_hand *hand = &worker->hand;
-    if (!worker->has_hand) {
-        return;
-    }
-    pthread_mutex_lock(&hand->lock);
-    struct reqctxi_fifo ahead = hand->ahead;
-    struct reqctxi_fifo own = hand->own;
-    hand->ahead = (struct reqctxi_fifo){.count = 0};
-    hand->own = (struct reqctxi_fifo){.count = 0};
-    __atomic_store_n(&hand->count, 0, __ATOMIC_RELAXED);
-    hand->credit = 0;
-    size_t added = hand->added;
-    hand->added = 0;
-    pthread_mutex_unlock(&hand->lock);
+    struct reqctxi_fifo ahead;
+    struct reqctxi_fifo own;
+    size_t added = reqctxi_hand_let_go(&worker->hand, all, &ahead, &own);
     reqctxi_state_count_added(pool, added);
     return_jobs(pool, &ahead, &own);
-    worker->has_hand = false;
-    pool->hands--;
+}
+
+void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
+{
+    if (worker->has_hand) {
+        reqctxi_hand_end_credit(&worker->hand);
+        empty_hand(pool, worker, true);
+        worker->has_hand = false;
+        pool->hands--;
+    }
 }
 
 static struct reqctxi_job *
@@ -154,14 +153,9 @@ struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
  * so that none is starved, neither by newer ones nor by other kinds. */
 static void put_some_back(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
-    struct reqctxi_fifo oldest = {.count = 0};
-    struct reqctxi_fifo ahead;
-    if (!worker->has_hand || reqctxi_hand_peek(&worker->hand) == 0) {
-        return;
+    if (worker->has_hand && reqctxi_hand_peek(&worker->hand) != 0) {
+        empty_hand(pool, worker, false);
     }
-    size_t added = reqctxi_hand_let_go(&worker->hand, &ahead, &oldest);
-    reqctxi_state_count_added(pool, added);
-    return_jobs(pool, &ahead, &oldest);
 }
 
 static struct reqctxi_job *take_as_worker(reqctx_pool *pool,

@@ -265,21 +265,41 @@ static void what_it_lets_go_is_all_ahead_and_its_oldest(void **state)
     for (int i = 0; i < 5; i++) {
         jobs[i] = put(i >= 2);
     }
-    assert_int_equal(reqctxi_hand_let_go(&hand, &ahead, &oldest), 5);
+    assert_int_equal(reqctxi_hand_let_go(&hand, false, &ahead, &oldest), 5);
     assert_int_equal(ahead.count, 2);
     assert_ptr_equal(ahead.first, jobs[0]);
     assert_ptr_equal(ahead.last, jobs[1]);
     assert_int_equal(oldest.count, 1);
     assert_ptr_equal(oldest.first, jobs[2]);
     assert_int_equal(hand.count, 2);
-    assert_int_equal(reqctxi_hand_let_go(&hand, &ahead, &oldest), 0);
+    assert_int_equal(reqctxi_hand_let_go(&hand, false, &ahead, &oldest), 0);
     assert_int_equal(ahead.count, 0);
     assert_ptr_equal(oldest.first, jobs[3]);
     assert_ptr_equal(next(true), jobs[4]);
-    assert_int_equal(reqctxi_hand_let_go(&hand, &ahead, &oldest), 0);
+    assert_int_equal(reqctxi_hand_let_go(&hand, false, &ahead, &oldest), 0);
     assert_int_equal(ahead.count + oldest.count, 0);
     assert_is_free();
     end(jobs, 5);
+}
+
+static void all_that_is_in_it_is_let_go_in_order(void **state)
+{
+    (void)state;
+    struct reqctxi_job *jobs[4];
+    struct reqctxi_fifo ahead;
+    struct reqctxi_fifo own;
+    begin(4);
+    for (int i = 0; i < 4; i++) {
+        jobs[i] = put(i >= 2);
+    }
+    assert_int_equal(reqctxi_hand_let_go(&hand, true, &ahead, &own), 4);
+    assert_ptr_equal(ahead.first, jobs[0]);
+    assert_ptr_equal(ahead.last, jobs[1]);
+    assert_ptr_equal(own.first, jobs[3]); /* the newest */
+    assert_ptr_equal(own.last, jobs[2]);
+    assert_int_equal(ahead.count + own.count, 4);
+    assert_is_free();
+    end(jobs, 4);
 }
 
 static void jobs_have_the_time_of_the_first_since_the_last_look(void **state)
@@ -312,6 +332,7 @@ int main(void)
         UNIT(what_was_there_at_the_last_look_is_stolen),
         UNIT(what_has_moved_since_the_last_look_is_not_stolen),
         UNIT(what_it_lets_go_is_all_ahead_and_its_oldest),
+        UNIT(all_that_is_in_it_is_let_go_in_order),
         UNIT(jobs_have_the_time_of_the_first_since_the_last_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,7 +265,7 @@ static void let_go(void)
     struct reqctxi_fifo ahead;
     struct reqctxi_fifo last;
     struct list own = {.count = 0};
-    size_t added = reqctxi_hand_let_go(&hand, &ahead, &last);
+    size_t added = reqctxi_hand_let_go(&hand, false, &ahead, &last);
     assert_int_equal(added, model.added);
     model.added = 0;
     check(&ahead, &model.ahead);

@@ -31,12 +31,12 @@ reqctx_break(pool/state.c
 # What is in inboxes is gathered before the credit is taken away, not after.
 reqctx_break(pool/credit.c
 [[    for (unsigned lent = pool->inboxes_lent; lent != 0; lent &= lent - 1) {
-        end_credit(]]
+        reqctxi_hand_end_credit(]]
 [[    if (check_is_broken("a_sleeper_looks_too_early")) {
         reqctxi_state_gather(pool);
     }
     for (unsigned lent = pool->inboxes_lent; lent != 0; lent &= lent - 1) {
-        end_credit(]])
+        reqctxi_hand_end_credit(]])
 reqctx_break(pool/credit.c
 [[    reqctxi_state_gather(pool);
     pool->inboxes_lent = 0;]]
@@ -52,15 +52,16 @@ reqctx_break(pool/credit.c
         check_is_broken("hands_keep_credit") ? pool->inboxes_lent : 0;]])
 reqctx_break(pool/credit.c
 [[        if (worker->has_hand) {
-            end_credit(]]
+            reqctxi_hand_end_credit(]]
 [[        if (worker->has_hand && !check_is_broken("hands_keep_credit")) {
-            end_credit(]])
+            reqctxi_hand_end_credit(]])
 
 # A hand that is put back may still be put into, and nobody looks there.
 reqctx_break(pool/taking.c
-[[    hand->credit = 0;]]
-[[    hand->credit =
-        check_is_broken("put_back_leaves_credit") ? hand->credit : 0;]])
+[[        reqctxi_hand_end_credit(&worker->hand);]]
+[[        if (!check_is_broken("put_back_leaves_credit")) {
+            reqctxi_hand_end_credit(&worker->hand);
+        }]])
 
 # What another takes out of a hand is not counted as accepted.
 reqctx_break(pool/hand.c
@@ -97,7 +98,7 @@ reqctx_break(pool/state.c
         reqctxi_state_call_attention(pool);]])
 
 # A bounded pool's submitter sleeps while hands go on without a word.
-reqctx_break(pool/submit.c
+reqctx_break(pool/room.c
 [[        reqctxi_state_halt(pool);]]
 [[        if (!check_is_broken("hands_are_not_halted")) {
             reqctxi_state_halt(pool);
