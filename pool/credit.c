@@ -97,9 +97,9 @@ void reqctxi_credit_grant(reqctx_pool *pool, struct reqctxi_debtor debtor)
         return;
     }
     size_t room = find_room(pool);
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     hand->credit = room > hand->count ? room - hand->count : 0;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
     if (worker == NULL) {
         pool->inboxes_lent |= 1U << (hand - pool->inboxes);
         return;
@@ -139,9 +139,9 @@ static void restock(reqctx_pool *pool, struct reqctxi_hand *hand)
             reqctxi_fifo_push(&blocks, block);
         }
     } while (block != NULL);
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     reqctxi_fifo_append(&hand->spare, &blocks);
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
 }
 
 /* A block in hand, as reqctxi_hand_begin_put, but it may be a new one. */

@@ -157,7 +157,7 @@ reqctx_status reqctx_pool_free(reqctx_pool *pool)
     if (status != REQCTX_OK) {
         return status;
     }
-    reqctxi_pool_end_locks(pool);
+    pthread_mutex_destroy(&pool->lock);
     reqctxi_pool_free_memory(pool);
     return REQCTX_OK;
 }

@@ -214,7 +214,7 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     struct reqctxi_hand *hand = &worker->hand;
     size_t total = 0;
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     reqctxi_state_count_added(pool, hand->added);
     hand->added = 0;
     for (int reason = 0; reason < REQCTX_DROP_REASONS; reason++) {
@@ -227,7 +227,7 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
     hand->left_entered = 0;
     reqctxi_hand_look(hand);
     bool has_hand = hand->count != 0 || hand->credit != 0;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
     reqctxi_queue_end_plain(&pool->queue, total);
     /* Only this thread uses the blocks. Some are for what its jobs submit. */
     if (hand->spare.count >= 2 * REQCTXI_BUNDLE) {

@@ -4,33 +4,12 @@
 
 enum { LINE = 64 }; /* bytes that cores share at once */
 
-bool reqctxi_lock_init(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t attr;
-    if (pthread_mutexattr_init(&attr) != 0) {
-        return false;
-    }
-#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
-#endif
-    bool is_made = pthread_mutex_init(lock, &attr) == 0;
-    pthread_mutexattr_destroy(&attr);
-    return is_made;
-}
-
-bool reqctxi_hand_init(struct reqctxi_hand *hand)
-{
-    *hand = (struct reqctxi_hand){.count = 0};
-    return reqctxi_lock_init(&hand->lock);
-}
-
 void reqctxi_hand_end(struct reqctxi_hand *hand)
 {
     reqctxi_free_blocks(hand->spare.first);
-    pthread_mutex_destroy(&hand->lock);
 }
 
-/* The hand has count jobs more, or less. With the lock held, as all below. */
+/* The hand has count jobs more, or less. With the latch, as all below. */
 static void change_count(struct reqctxi_hand *hand, size_t count)
 {
     /* Relaxed: see reqctxi_hand_peek. */
@@ -51,10 +30,10 @@ static void expect(const struct reqctxi_job *block)
 struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
                                            bool *out_lacks_block)
 {
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     *out_lacks_block = hand->credit != 0 && hand->spare.count == 0;
     if (hand->credit == 0 || *out_lacks_block) {
-        pthread_mutex_unlock(&hand->lock);
+        reqctxi_latch_let_go(&hand->latch);
         return NULL;
     }
     return reqctxi_fifo_remove(&hand->spare, hand->spare.first);
@@ -72,17 +51,17 @@ void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
     hand->added++;
     change_count(hand, 1);
     expect(hand->spare.first);
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
 }
 
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs)
 {
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     change_count(hand, jobs->count);
     reqctxi_fifo_append(&hand->ahead, jobs);
     hand->seen = NULL;
     hand->is_halted = false;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
 }
 
 static struct reqctxi_job *take(struct reqctxi_hand *hand)
@@ -107,7 +86,7 @@ static struct reqctxi_job *find_oldest(const struct reqctxi_hand *hand)
 struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
                                        bool only_seen, size_t *out_added)
 {
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     struct reqctxi_job *job = find_oldest(hand);
     if (only_seen && job != hand->seen) {
         hand->seen = job;
@@ -121,7 +100,7 @@ struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
     }
     *out_added = hand->added;
     hand->added = 0;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
     return job;
 }
 
@@ -131,7 +110,7 @@ size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
 {
     *out_ahead = (struct reqctxi_fifo){.count = 0};
     *out_own = (struct reqctxi_fifo){.count = 0};
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     reqctxi_fifo_append(out_ahead, &hand->ahead);
     if (all) {
         reqctxi_fifo_append(out_own, &hand->own);
@@ -143,15 +122,15 @@ size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
     reqctxi_hand_look(hand);
     size_t added = hand->added;
     hand->added = 0;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
     return added;
 }
 
 void reqctxi_hand_end_credit(struct reqctxi_hand *hand)
 {
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     hand->credit = 0;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
 }
 
 struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
@@ -159,11 +138,11 @@ struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
                                       reqctx_drop_reason reason,
                                       bool left_entered, bool is_more)
 {
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     reqctxi_fifo_push_front(&hand->spare, job);
     hand->ended_for[reason]++;
     hand->left_entered += left_entered;
     struct reqctxi_job *next = is_more && !hand->is_halted ? take(hand) : NULL;
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
     return next;
 }

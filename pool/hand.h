@@ -1,7 +1,7 @@
 /*
- * Plain jobs that wait outside of the pool's lock, under one of their own: a
- * worker's hand, and an inbox of the pool. May use fifo.h; knows nothing of
- * pools.
+ * Plain jobs that wait outside of the pool's lock, under a latch of their own:
+ * a worker's hand, and an inbox of the pool. May use fifo.h and latch.h; knows
+ * nothing of pools.
  *
  * To take the pool's lock for every job costs more than a small job, and all
  * fight for it. So
@@ -21,8 +21,8 @@
  *     hand of B      own:         ahead: j6 j7  (B runs j5)
  *
  * Who may put a job in, without asking the pool, is decided by *credit*: so
- * many more. The pool gives it, with both locks held, and takes it away; then
- * it knows what it must know whatever is put in (state.h, CREDIT).
+ * many more. The pool gives it, with its lock and the latch, and takes it away;
+ * then it knows what it must know whatever is put in (state.h, CREDIT).
  *
  * A worker without work looks into the hands of others: it steals the oldest
  * from the queue, or else the oldest of their own, which has the greatest tree
@@ -38,18 +38,17 @@
  *     count == ahead.count + own.count
  *     added == jobs put in on credit that the pool has not counted as accepted
  *
- * All is guarded by lock, which is taken under the pool's or alone. count may
- * be read without: such a peek may be late.
+ * All is guarded by latch, which is taken under the pool's lock or alone. count
+ * may be read without: such a peek may be late. All zeros is an empty one.
  */
 #ifndef REQCTXI_HAND_H
 #define REQCTXI_HAND_H
 
-#include <pthread.h>
-
 #include "pool/fifo.h"
+#include "pool/latch.h"
 
 struct reqctxi_hand {
-    pthread_mutex_t lock;
+    struct reqctxi_latch latch;
     size_t credit;
     size_t count; /* atomic */
     size_t added;
@@ -73,17 +72,12 @@ struct reqctxi_hand {
     char apart[64]; /* from what another core uses */
 };
 
-/* A lock for which one waits awake for a moment, where there is such a kind:
- * the pool's are held for moments only. False: the system has none. */
-bool reqctxi_lock_init(pthread_mutex_t *lock);
-
-/* False: as above. The end frees the blocks. */
-bool reqctxi_hand_init(struct reqctxi_hand *hand);
+/* Frees the blocks. */
 void reqctxi_hand_end(struct reqctxi_hand *hand);
 
 static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
 {
-    /* Relaxed: a hint. Who must know takes the lock. */
+    /* Relaxed: a hint. Who must know takes the latch. */
     return __atomic_load_n(&hand->count, __ATOMIC_RELAXED);
 }
 
@@ -96,7 +90,7 @@ static inline int64_t reqctxi_hand_time(const struct reqctxi_hand *hand)
                : reqctx_now_coarse_ns();
 }
 
-/* With the lock held, the time of that job. */
+/* With the latch, the time of that job. */
 static inline int64_t reqctxi_hand_stamp(struct reqctxi_hand *hand,
                                          int64_t time_ns)
 {
@@ -107,7 +101,7 @@ static inline int64_t reqctxi_hand_stamp(struct reqctxi_hand *hand,
     return hand->since_ns;
 }
 
-/* The pool looks, with the lock held. */
+/* The pool looks, with the latch. */
 static inline void reqctxi_hand_look(struct reqctxi_hand *hand)
 {
     __atomic_store_n(&hand->is_timely, false, __ATOMIC_RELAXED);
@@ -116,8 +110,8 @@ static inline void reqctxi_hand_look(struct reqctxi_hand *hand)
 /*
  * Lends a block to be filled in and put behind the others of the inbox, or on
  * top of a worker's own; what is done in between must be short, for it is done
- * with the lock held. NULL: there is no credit, or but for a block there would
- * be, and no lock held.
+ * with the latch. NULL: there is no credit, or but for a block there would be,
+ * and the latch is let go.
  */
 struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
                                            bool *out_lacks_block);

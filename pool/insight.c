@@ -39,7 +39,7 @@ static void add_age(reqctx_pool_stats *stats, const struct reqctxi_fifo *fifo,
 static void add_hand(reqctx_pool_stats *stats, struct reqctxi_hand *hand,
                      int64_t now_ns)
 {
-    pthread_mutex_lock(&hand->lock);
+    reqctxi_latch_take(&hand->latch);
     stats->accepted += hand->added;
     stats->waiting += hand->count;
     stats->running += hand->added - hand->count;
@@ -50,7 +50,7 @@ static void add_hand(reqctx_pool_stats *stats, struct reqctxi_hand *hand,
     stats->left_entered += hand->left_entered;
     add_age(stats, &hand->ahead, now_ns);
     add_age(stats, &hand->own, now_ns);
-    pthread_mutex_unlock(&hand->lock);
+    reqctxi_latch_let_go(&hand->latch);
 }
 
 /* With the lock held. */

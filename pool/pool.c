@@ -86,30 +86,20 @@ static bool allot(bool is_wanted, size_t size, void *out_block)
     return block != NULL || !is_wanted;
 }
 
-static void end_inboxes(reqctx_pool *pool, size_t count)
+/* A lock for which one waits awake for a moment, where there is such a kind: it
+ * is held for moments only. */
+static bool init_lock(pthread_mutex_t *lock)
 {
-    while (count > 0) {
-        reqctxi_hand_end(&pool->inboxes[--count]);
-    }
-}
-
-static bool init_locks(reqctx_pool *pool)
-{
-    size_t made = 0;
-    while (made < REQCTXI_INBOXES && reqctxi_hand_init(&pool->inboxes[made])) {
-        made++;
-    }
-    if (made < REQCTXI_INBOXES || !reqctxi_lock_init(&pool->lock)) {
-        end_inboxes(pool, made);
+    pthread_mutexattr_t attr;
+    if (pthread_mutexattr_init(&attr) != 0) {
         return false;
     }
-    return true;
-}
-
-void reqctxi_pool_end_locks(reqctx_pool *pool)
-{
-    end_inboxes(pool, REQCTXI_INBOXES);
-    pthread_mutex_destroy(&pool->lock);
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    bool is_made = pthread_mutex_init(lock, &attr) == 0;
+    pthread_mutexattr_destroy(&attr);
+    return is_made;
 }
 
 /* Fills in a pool without threads. What it has allocated is in the pool. */
@@ -125,7 +115,8 @@ static reqctx_status furnish(reqctx_pool *pool)
         return REQCTX_NOMEM;
     }
     reqctx_status status = reqctxi_fork_generation(&pool->generation);
-    return status == REQCTX_OK && !init_locks(pool) ? REQCTX_SYSTEM : status;
+    return status == REQCTX_OK && !init_lock(&pool->lock) ? REQCTX_SYSTEM
+                                                          : status;
 }
 
 void reqctxi_pool_free_memory(reqctx_pool *pool)
@@ -135,6 +126,9 @@ void reqctxi_pool_free_memory(reqctx_pool *pool)
         struct reqctx_lane *next = lane->next_in_bucket;
         reqctx_free(lane);
         lane = next;
+    }
+    for (size_t i = 0; i < REQCTXI_INBOXES; i++) {
+        reqctxi_hand_end(&pool->inboxes[i]);
     }
     reqctxi_store_end(&pool->store);
     reqctx_free(pool->queue.buckets);

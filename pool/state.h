@@ -90,11 +90,12 @@
  *
  * Somebody must be called: a worker could begin a job, one is idle or may be
  * started, and nobody was called or seeks. When that becomes true (call_idle
- * is told of every change that may do it) credit is revoked, under the lock of
+ * is told of every change that may do it) credit is revoked, under the latch of
  * each, and then what is there is looked at: so whoever put a job in before
  * that is seen, and who comes later finds no credit, submits with the pool's
  * lock, and calls. That is how a worker goes to sleep: it stands in idle,
- * revokes, looks, and sleeps. No order of memory matters but that of the locks.
+ * revokes, looks, and sleeps. No order of memory matters but that of the
+ * lock and the latches.
  *
  * Credit is given to who has submitted with the pool's lock, if nobody need be
  * called then, and nobody waits for room.
@@ -109,11 +110,11 @@
  * One, pool->lock, guards every field that changes, of lanes, futures and
  * groups too. It is never held while user code runs, which includes the
  * allocator, the clock and the drop of a context, and no other lock is taken
- * under it but those of hands and inboxes. (The scopes' lock of lib may be held
- * when this one is taken: by the poller of the timer. So nothing of cancel.h is
- * called under this one.) Whoever sleeps is called under it, after the change
- * that it waits for: a sleeper's seat, which may lie on its stack, is good
- * until the caller unlocks.
+ * under it but the latches of hands and inboxes. (The scopes' lock of lib may
+ * be held when this one is taken: by the poller of the timer. So nothing of
+ * cancel.h is called under this one.) Whoever sleeps is called under it, after
+ * the change that it waits for: a sleeper's seat, which may lie on its stack,
+ * is good until the caller unlocks.
  */
 #ifndef REQCTXI_STATE_H
 #define REQCTXI_STATE_H
@@ -238,9 +239,7 @@ reqctx_status reqctxi_fork_generation(unsigned *out_generation);
 /* The bucket of a time in a histogram; 0 for one below 0 (insight.c). */
 size_t reqctxi_bucket_of(int64_t time_ns);
 
-/* The end of a pool without threads and jobs: its locks, its memory (pool.c).
- */
-void reqctxi_pool_end_locks(reqctx_pool *pool);
+/* Frees the memory of a pool without threads and jobs (pool.c). */
 void reqctxi_pool_free_memory(reqctx_pool *pool);
 
 /*

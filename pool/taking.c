@@ -82,9 +82,9 @@ void reqctxi_state_halt(reqctx_pool *pool)
 {
     struct reqctxi_worker *worker = pool->hands != 0 ? pool->workers : NULL;
     for (; worker != NULL; worker = worker->next) {
-        pthread_mutex_lock(&worker->hand.lock);
+        reqctxi_latch_take(&worker->hand.latch);
         worker->hand.is_halted = true;
-        pthread_mutex_unlock(&worker->hand.lock);
+        reqctxi_latch_let_go(&worker->hand.latch);
     }
 }
 

@@ -316,11 +316,6 @@ static reqctx_status new_worker(reqctx_pool *pool,
         reqctx_free(worker);
         return REQCTX_SYSTEM;
     }
-    if (!reqctxi_hand_init(&worker->hand)) {
-        reqctxi_seat_end(&worker->seat);
-        reqctx_free(worker);
-        return REQCTX_SYSTEM;
-    }
     *out_worker = worker;
     return REQCTX_OK;
 }

@@ -179,13 +179,13 @@ static size_t sweep_calls(reqctx_pool_config config, bool fails_on)
 static void a_pool_is_made_whole_or_not_at_all(void **state)
 {
     (void)state;
-    const size_t locks = 2 * (1 + REQCTXI_INBOXES);
+    const size_t locks = 2;
     for (unsigned workers = 1; workers <= 6; workers++) {
         reqctx_pool_config config = {.workers = workers};
-        /* The locks, with attributes; and for each worker and the timer a
+        /* The lock, with attributes; and for each worker and the timer a
          * condition, with its attributes and clock, and a thread, perhaps
-         * with attributes; a worker has a lock of its own. */
-        size_t calls = locks + 4 + 6 * workers;
+         * with attributes. */
+        size_t calls = locks + 4 * (workers + 1);
         assert_int_equal(sweep_calls(config, false), calls);
         assert_int_equal(sweep_calls(config, true), calls);
         config.stack_size = 1 << 20;
