@@ -22,14 +22,13 @@ void reqctx_capture_take(reqctx_capture *out_capture)
 
 reqctx_status reqctx_capture_take_from(reqctx *ctx, reqctx_capture *out_capture)
 {
+    reqctx_snapshot snapshot;
     if (out_capture == NULL) {
         return REQCTX_INVALID;
     }
-    reqctx_map map = {0};
-    reqctx_status status =
-        ctx != NULL ? reqctxi_frame_take(&ctx->frame, &map) : REQCTX_OK;
+    reqctx_status status = reqctx_snapshot_take_from(ctx, &snapshot);
     if (status == REQCTX_OK) {
-        make(out_capture, map);
+        make(out_capture, snapshot.map);
     }
     return status;
 }
@@ -66,6 +65,53 @@ reqctx_status reqctx_capture_drop(reqctx_capture *capture)
     struct reqctx_node *root = reqctxi_frame_clear(&capture->frame);
     reqctxi_node_drop(root);
     return REQCTX_OK;
+}
+
+void reqctx_snapshot_take(reqctx_snapshot *out_snapshot)
+{
+    out_snapshot->map = reqctxi_thread_snapshot(reqctxi_thread());
+}
+
+reqctx_status reqctx_snapshot_take_from(reqctx *ctx,
+                                        reqctx_snapshot *out_snapshot)
+{
+    if (out_snapshot == NULL) {
+        return REQCTX_INVALID;
+    }
+    reqctx_map map = {0};
+    reqctx_status status =
+        ctx != NULL ? reqctxi_frame_take(&ctx->frame, &map) : REQCTX_OK;
+    if (status == REQCTX_OK) {
+        out_snapshot->map = map;
+    }
+    return status;
+}
+
+void reqctx_snapshot_to_capture(reqctx_snapshot *snapshot,
+                                reqctx_capture *out_capture)
+{
+    make(out_capture, snapshot->map);
+    snapshot->map = (reqctx_map){0};
+}
+
+reqctx_status reqctx_capture_to_snapshot(reqctx_capture *capture,
+                                         reqctx_snapshot *out_snapshot)
+{
+    if (capture == NULL || out_snapshot == NULL) {
+        return REQCTX_INVALID;
+    }
+    /* Relaxed: as below. */
+    if (__atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
+        return REQCTX_ENTERED;
+    }
+    out_snapshot->map.count = capture->frame.map.count;
+    out_snapshot->map.root = reqctxi_frame_clear(&capture->frame);
+    return REQCTX_OK;
+}
+
+void reqctx_snapshot_drop(reqctx_snapshot *snapshot)
+{
+    reqctxi_map_drop(&snapshot->map);
 }
 
 /* What a new thread is given, and frees. */

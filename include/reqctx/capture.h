@@ -73,6 +73,40 @@ REQCTX_API reqctx_status reqctx_capture_leave(reqctx_capture *capture);
 REQCTX_API reqctx_status reqctx_capture_drop(reqctx_capture *capture);
 
 /*
+ * A snapshot at rest, in 16 bytes: for the job that waits, where a capture is
+ * for the job that runs. It may be moved in memory as bytes, by its one owner.
+ * All zeros (REQCTX_ZERO) is one of the empty context.
+ *
+ *     take, on the thread that submits; it waits in a queue
+ *     to_capture, on the thread that runs it: enter, run, leave, drop
+ *
+ * Take and take from are as those of a capture. To capture moves the snapshot
+ * into a capture, and to snapshot moves what that has now, set inside or not,
+ * back; what it was moved out of is one of the empty context then. Drop lets
+ * go of a snapshot that is not wanted.
+ *
+ * snapshot, out_snapshot, out_capture  not NULL, but where there is a status.
+ *
+ * Errors:  REQCTX_INVALID: out_snapshot, or capture, is NULL.
+ *          REQCTX_ENTERED: capture is entered, or ctx by another thread;
+ *          nothing changed.
+ * Threads: any.
+ * Cost:    O(1); no allocation. Moving costs a few stores.
+ */
+typedef struct reqctx_snapshot {
+    reqctx_map map; /* the library's */
+} reqctx_snapshot;
+
+REQCTX_API void reqctx_snapshot_take(reqctx_snapshot *out_snapshot);
+REQCTX_API reqctx_status
+reqctx_snapshot_take_from(reqctx *ctx, reqctx_snapshot *out_snapshot);
+REQCTX_API void reqctx_snapshot_to_capture(reqctx_snapshot *snapshot,
+                                           reqctx_capture *out_capture);
+REQCTX_API reqctx_status reqctx_capture_to_snapshot(
+    reqctx_capture *capture, reqctx_snapshot *out_snapshot);
+REQCTX_API void reqctx_snapshot_drop(reqctx_snapshot *snapshot);
+
+/*
  * Drops that are put off. A worker that runs thousands of jobs which were
  * captured in one context would, with each drop, write to a counter that the
  * submitter and the other workers write to, too; that costs more than a short
