@@ -4,15 +4,15 @@
  */
 #include "pool/credit.h"
 
-enum { STOCK = 16 }; /* blocks that are allocated at once */
+enum { STOCK = 4 }; /* batches that are fetched at once */
 
 /* Takes all out of an inbox, as accepted. */
 static void gather_from(reqctx_pool *pool, struct reqctxi_hand *inbox)
 {
-    struct reqctxi_fifo jobs;
+    struct reqctxi_fifo batches;
     struct reqctxi_fifo none;
-    size_t count = reqctxi_hand_let_go(inbox, true, &jobs, &none);
-    reqctxi_queue_append(&pool->queue, &jobs);
+    size_t count = reqctxi_hand_let_go(inbox, true, &batches, &none);
+    reqctxi_queue_append(&pool->queue, &batches);
     pool->accepted += count;
     pool->queue.plain.pins += count;
 }
@@ -125,83 +125,75 @@ void reqctxi_state_revoke(reqctx_pool *pool)
     }
 }
 
-/* Gets blocks for hand, if it can. Without a lock: it may allocate. */
-static void restock(reqctx_pool *pool, struct reqctxi_hand *hand)
+static struct reqctxi_job *new_batch(reqctx_pool *pool)
 {
-    struct reqctxi_fifo blocks = {.count = 0};
-    pthread_mutex_lock(&pool->lock);
-    reqctxi_store_take_bundle(&pool->store, &blocks);
-    pthread_mutex_unlock(&pool->lock);
-    struct reqctxi_job *block = NULL;
-    do {
-        block = blocks.count < STOCK ? reqctxi_job_new() : NULL;
-        if (block != NULL) {
-            reqctxi_fifo_push(&blocks, block);
-        }
-    } while (block != NULL);
-    reqctxi_latch_take(&hand->latch);
-    reqctxi_fifo_append(&hand->spare, &blocks);
-    reqctxi_latch_let_go(&hand->latch);
-}
-
-/* A block in hand, as reqctxi_hand_begin_put, but it may be a new one. */
-static struct reqctxi_job *begin_put(reqctx_pool *pool,
-                                     struct reqctxi_hand *hand)
-{
-    bool lacks_block;
-    struct reqctxi_job *job = reqctxi_hand_begin_put(hand, &lacks_block);
-    if (lacks_block) {
-        restock(pool, hand);
-        job = reqctxi_hand_begin_put(hand, &lacks_block);
+    struct reqctxi_batch *batch = reqctx_alloc(sizeof(*batch));
+    if (batch == NULL) {
+        return NULL;
     }
-    return job;
+    batch->head.level = 1;
+    batch->head.state = REQCTXI_QUEUED;
+    batch->head.kind = REQCTXI_BATCH;
+    batch->head.pool = pool;
+    batch->head.lane = &pool->queue.plain;
+    return &batch->head;
 }
 
-static void end_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
-                    struct reqctxi_job *job)
+/* Gets batches for hand. Without a lock: it may allocate. False: there is no
+ * memory. */
+static bool restock(reqctx_pool *pool, struct reqctxi_hand *hand)
 {
-    job->lane = &pool->queue.plain;
-    job->state = REQCTXI_QUEUED;
-    reqctxi_hand_end_put(debtor.hand, job, debtor.worker != NULL);
+    struct reqctxi_pile stock = {.count = 0};
+    struct reqctxi_job *batch;
+    pthread_mutex_lock(&pool->lock);
+    do {
+        batch = reqctxi_pile_pop(&pool->queue.store.batches);
+        if (batch != NULL) {
+            reqctxi_pile_push(&stock, batch);
+        }
+    } while (batch != NULL && stock.count < STOCK);
+    pthread_mutex_unlock(&pool->lock);
+    batch = stock.count == 0 ? new_batch(pool) : NULL;
+    if (batch != NULL) {
+        reqctxi_pile_push(&stock, batch);
+    }
+    bool has_some = stock.count != 0;
+    reqctxi_hand_stock(hand, &stock);
+    return has_some;
 }
 
 bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
-                        const struct reqctxi_job *made)
+                        const struct reqctxi_work *work)
 {
-    struct reqctxi_job *job = begin_put(pool, debtor.hand);
-    if (job != NULL) {
-        *job = *made;
-        end_put(pool, debtor, job);
-    }
-    return job != NULL;
+    enum reqctxi_put put;
+    int64_t now_ns;
+    const int64_t *time = NULL;
+    bool has_memory = true;
+    do {
+        put = reqctxi_hand_put(debtor.hand, work, debtor.worker != NULL, time);
+        if (put == REQCTXI_NO_TIME) {
+            now_ns = reqctx_now_coarse_ns();
+            time = &now_ns;
+        } else if (put == REQCTXI_NO_BATCH) {
+            has_memory = restock(pool, debtor.hand);
+        }
+    } while (put > REQCTXI_NO_CREDIT && has_memory);
+    return put == REQCTXI_PUT;
 }
 
-/* To take a snapshot calls nothing of the user's, and waits for nobody: it may
- * be done with the lock of a hand held. */
 bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
                             void *arg, bool is_empty)
 {
     if (!pool->is_plain || run == NULL) {
         return false;
     }
-    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
-    int64_t now_ns = reqctxi_hand_time(debtor.hand);
-    struct reqctxi_job *job = begin_put(pool, debtor.hand);
-    if (job == NULL) {
-        return false;
+    struct reqctxi_work work = {.run = run, .arg = arg};
+    if (!is_empty) {
+        reqctx_snapshot_take(&work.snapshot);
     }
-    if (is_empty) {
-        job->capture = (reqctx_capture)REQCTX_ZERO;
-    } else {
-        reqctx_capture_take(&job->capture);
+    bool is_put = reqctxi_credit_put(pool, reqctxi_credit_debtor(pool), &work);
+    if (!is_put) {
+        reqctx_snapshot_drop(&work.snapshot);
     }
-    job->run = run;
-    job->drop = NULL;
-    job->arg = arg;
-    job->label = NULL;
-    job->pool = pool;
-    job->since_ns = reqctxi_hand_stamp(debtor.hand, now_ns);
-    job->level = 1;
-    end_put(pool, debtor, job);
-    return true;
+    return is_put;
 }

@@ -16,13 +16,13 @@ struct reqctxi_debtor {
 
 struct reqctxi_debtor reqctxi_credit_debtor(reqctx_pool *pool);
 
-/* Moves a plain job, made and of the plain lane, into a block there. False: it
- * has no credit, or memory. */
+/* Moves the work of a plain job, of the plain lane, there. False: it has no
+ * credit, or memory. */
 bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
-                        const struct reqctxi_job *made);
+                        const struct reqctxi_work *work);
 
 /*
- * The short way, for the plainest job: made in its block, in a snapshot of the
+ * The short way, for the plainest job: in a snapshot of the
  * current context or in the empty one. False: it is to go the long way.
  */
 bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),

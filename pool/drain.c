@@ -26,25 +26,25 @@ static void join(reqctx_pool *pool)
 }
 
 /* Takes a job that waits, be it in a hand; NULL: there is none. */
-static struct reqctxi_job *take_any(reqctx_pool *pool)
+static struct reqctxi_job *take_any(reqctx_pool *pool, struct reqctxi_job *lent)
 {
     struct reqctxi_job *job = reqctxi_queue_victim(&pool->queue, NULL);
     if (job == NULL && pool->delays.first != NULL) {
         job = &pool->delays.first->job;
     }
     if (job == NULL) {
-        return reqctxi_state_steal(pool, NULL, false);
+        return reqctxi_state_steal(pool, NULL, false, lent);
     }
-    reqctxi_state_claim(pool, job);
-    return job;
+    return reqctxi_state_claim(pool, job, lent);
 }
 
 /* Drops all that waits. */
 static void hand_back(reqctx_pool *pool)
 {
     reqctxi_state_close(pool, REQCTXI_CLOSED);
+    struct reqctxi_job lent;
     struct reqctxi_job *job;
-    while (!reqctxi_is_forked(pool) && (job = take_any(pool)) != NULL) {
+    while (!reqctxi_is_forked(pool) && (job = take_any(pool, &lent)) != NULL) {
         reqctxi_state_end(pool, job, REQCTX_DROP_HANDED_BACK);
     }
 }
@@ -54,8 +54,9 @@ static void hand_back(reqctx_pool *pool)
 static reqctx_status run_one(reqctx_pool *pool, struct reqctxi_limit limit)
 {
     struct reqctxi_job *nothing = NULL;
+    struct reqctxi_job lent;
     reqctxi_state_ripen(pool, INT64_MAX);
-    struct reqctxi_job *job = reqctxi_state_take(pool, NULL);
+    struct reqctxi_job *job = reqctxi_state_take(pool, NULL, &lent);
     if (job != NULL) {
         reqctxi_state_end(pool, job, REQCTX_DROP_NONE);
         reqctxi_timer_tell_water(pool);

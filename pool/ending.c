@@ -20,6 +20,8 @@
  * elsewhere has its turn, too. */
 enum { TURNS = 128 };
 
+enum { SPARE = 8 }; /* batches that stay with a worker */
+
 void reqctxi_lock_again(reqctx_pool *pool)
 {
     if (reqctxi_is_forked(pool)) {
@@ -34,7 +36,7 @@ void reqctxi_group_drop(struct reqctx_group *group)
     reqctx_pool *pool = group->pool;
     while (group->first != NULL && !reqctxi_is_forked(pool)) {
         struct reqctxi_job *job = &group->first->job;
-        reqctxi_state_claim(pool, job);
+        reqctxi_state_claim(pool, job, NULL);
         reqctxi_state_end(pool, job, REQCTX_DROP_CANCELLED);
     }
 }
@@ -133,14 +135,14 @@ static void let_go(reqctx_pool *pool, struct reqctxi_job *job)
      * read. */
     if (future == NULL ||
         __atomic_sub_fetch(&future->holders, 1, __ATOMIC_ACQ_REL) == 0) {
-        reqctxi_store_give(&pool->store, job);
+        reqctxi_store_give(&pool->queue.store, job);
     }
 }
 
 /* Lets go of the lock, and of blocks that nobody wants. */
 static void unlock_and_free(reqctx_pool *pool)
 {
-    struct reqctxi_job *dead = reqctxi_store_take_dead(&pool->store);
+    struct reqctxi_job *dead = reqctxi_store_take_dead(&pool->queue.store);
     pthread_mutex_unlock(&pool->lock);
     reqctxi_free_blocks(dead);
 }
@@ -212,6 +214,7 @@ static bool end_future(reqctx_pool *pool, reqctx_future *future,
  * put there is counted as accepted. */
 static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
+    struct reqctxi_pile spare = {.count = 0};
     struct reqctxi_hand *hand = &worker->hand;
     size_t total = 0;
     reqctxi_latch_take(&hand->latch);
@@ -225,14 +228,14 @@ static void count_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
     }
     pool->left_entered += hand->left_entered;
     hand->left_entered = 0;
-    reqctxi_hand_look(hand);
+    if (hand->spare.count > SPARE) {
+        spare = hand->spare; /* but some are for what its jobs submit */
+        hand->spare = (struct reqctxi_pile){.count = 0};
+    }
     bool has_hand = hand->count != 0 || hand->credit != 0;
     reqctxi_latch_let_go(&hand->latch);
     reqctxi_queue_end_plain(&pool->queue, total);
-    /* Only this thread uses the blocks. Some are for what its jobs submit. */
-    if (hand->spare.count >= 2 * REQCTXI_BUNDLE) {
-        reqctxi_store_give_bundle(&pool->store, &hand->spare);
-    }
+    reqctxi_store_give_all(&pool->queue.store, &spare);
     if (worker->has_hand && !has_hand) {
         worker->has_hand = false;
         pool->hands--;
@@ -246,7 +249,7 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
     reqctx_result result;
     bool is_here = worker != NULL ? run_on(worker, pool, job, reason, &result)
                                   : run(pool, job, reason, &result);
-    if (is_here && job->is_future) {
+    if (is_here && job->kind == REQCTXI_FUTURE) {
         is_here = end_future(pool, reqctxi_future_of(job), &result);
     }
     if (is_here && worker != NULL && worker->has_hand) {
@@ -260,22 +263,23 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
     }
 }
 
-/* Ends job and those in the hand, until it is empty or there is something
- * else to do. Nobody but this thread writes its worker's blocks: it may read
- * them without the lock. */
+/* Ends a job's work and those in the hand, until it is empty or there is
+ * something else to do. Nobody but this thread writes its worker's blocks: it
+ * may read them without the lock. */
 static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
-                     struct reqctxi_job *job, unsigned attention)
+                     struct reqctxi_work work, unsigned attention)
 {
     struct reqctxi_series series;
     unsigned turns = TURNS;
+    bool has_work = true;
     reqctxi_series_begin(&series, pool);
-    while (job != NULL) {
+    while (has_work) {
         reqctx_drop_reason reason;
-        reqctxi_series_turn(&series, job);
+        reqctxi_series_turn(&series, &work);
         if (reqctxi_is_forked(pool)) {
             break; /* in a child of a hook's: the job is the parent's */
         }
-        bool left_entered = reqctxi_series_run(&series, job, &reason);
+        bool left_entered = reqctxi_series_run(&series, &work, &reason);
         if (reqctxi_is_forked(pool)) {
             break; /* the hand's lock may be held by nobody */
         }
@@ -283,8 +287,8 @@ static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
         bool is_more =
             --turns != 0 && worker->blocks == 0 &&
             attention == __atomic_load_n(&pool->attention, __ATOMIC_RELAXED);
-        job = reqctxi_hand_next(&worker->hand, job, reason, left_entered,
-                                is_more);
+        has_work = reqctxi_hand_next(&worker->hand, reason, left_entered,
+                                     is_more, &work);
     }
     reqctxi_series_end(&series);
 }
@@ -293,9 +297,11 @@ void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
                              struct reqctxi_job *job)
 {
     unsigned attention = pool->attention;
+    struct reqctxi_work work = job->work;
     worker->jobs++;
+    reqctxi_store_give(&pool->queue.store, job);
     unlock_and_free(pool);
-    run_hand(pool, worker, job, attention);
+    run_hand(pool, worker, work, attention);
     reqctxi_lock_again(pool);
     worker->jobs--;
     if (!reqctxi_is_forked(pool)) {

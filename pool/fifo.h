@@ -1,50 +1,62 @@
 /*
- * Jobs one behind the other. May use job.h; used by lane.h and hand.h.
+ * Jobs one behind the other. May use batch.h; used by lane.h and hand.h.
  *
  * All zeros is an empty one. Linked both ways, so that a job can leave from
- * wherever it stands:
+ * wherever it stands; some stand in batches:
  *
- *     first -> j1 <-> j2 <-> j3 <- last       first->prev == last->next == NULL
+ *     first -> j1 <-> [j2 j3 j4] <-> j5 <- last
+ *     first->prev == last->next == NULL      count 5
  *
  * Guarded by its owner's lock.
  */
 #ifndef REQCTXI_FIFO_H
 #define REQCTXI_FIFO_H
 
-#include "pool/job.h"
+#include "pool/batch.h"
 
 struct reqctxi_fifo {
     struct reqctxi_job *first; /* NULL: empty */
     struct reqctxi_job *last;  /* where first is not NULL */
+    size_t count;              /* of jobs, in batches too */
+};
+
+/* What is not in use, in whatever order. All zeros is an empty one. */
+struct reqctxi_pile {
+    struct reqctxi_job *first; /* linked by next */
     size_t count;
 };
+
+static inline void reqctxi_pile_push(struct reqctxi_pile *pile,
+                                     struct reqctxi_job *job)
+{
+    job->next = pile->first;
+    pile->first = job;
+    pile->count++;
+}
+
+/* NULL: it is empty. */
+static inline struct reqctxi_job *reqctxi_pile_pop(struct reqctxi_pile *pile)
+{
+    struct reqctxi_job *job = pile->first;
+    if (job != NULL) {
+        pile->first = job->next;
+        pile->count--;
+    }
+    return job;
+}
 
 static inline void reqctxi_fifo_push(struct reqctxi_fifo *fifo,
                                      struct reqctxi_job *job)
 {
     job->next = NULL;
-    job->prev = fifo->count != 0 ? fifo->last : NULL;
-    if (fifo->count != 0) {
+    job->prev = fifo->first != NULL ? fifo->last : NULL;
+    if (fifo->first != NULL) {
         fifo->last->next = job;
     } else {
         fifo->first = job;
     }
     fifo->last = job;
-    fifo->count++;
-}
-
-static inline void reqctxi_fifo_push_front(struct reqctxi_fifo *fifo,
-                                           struct reqctxi_job *job)
-{
-    job->prev = NULL;
-    job->next = fifo->first;
-    if (fifo->count != 0) {
-        fifo->first->prev = job;
-    } else {
-        fifo->last = job;
-    }
-    fifo->first = job;
-    fifo->count++;
+    fifo->count += reqctxi_job_weight(job);
 }
 
 static inline struct reqctxi_job *reqctxi_fifo_remove(struct reqctxi_fifo *fifo,
@@ -60,7 +72,7 @@ static inline struct reqctxi_job *reqctxi_fifo_remove(struct reqctxi_fifo *fifo,
     } else {
         fifo->last = job->prev;
     }
-    fifo->count--;
+    fifo->count -= reqctxi_job_weight(job);
     return job;
 }
 
@@ -68,9 +80,9 @@ static inline struct reqctxi_job *reqctxi_fifo_remove(struct reqctxi_fifo *fifo,
 static inline void reqctxi_fifo_append(struct reqctxi_fifo *fifo,
                                        struct reqctxi_fifo *more)
 {
-    if (fifo->count == 0) {
+    if (fifo->first == NULL) {
         *fifo = *more;
-    } else if (more->count != 0) {
+    } else if (more->first != NULL) {
         fifo->last->next = more->first;
         more->first->prev = fifo->last;
         fifo->last = more->last;
@@ -79,22 +91,16 @@ static inline void reqctxi_fifo_append(struct reqctxi_fifo *fifo,
     *more = (struct reqctxi_fifo){.count = 0};
 }
 
-/* Cuts off the first count jobs, at least one: those before next, which is NULL
- * if they are all. */
-static inline struct reqctxi_fifo reqctxi_fifo_cut(struct reqctxi_fifo *fifo,
-                                                   size_t count,
-                                                   struct reqctxi_job *next)
+/* Moves the oldest job of a batch of fifo, or the newest, to out_work. Gives
+ * the batch if it is empty now, and out of fifo; or NULL. */
+static inline struct reqctxi_job *
+reqctxi_fifo_take_work(struct reqctxi_fifo *fifo, struct reqctxi_job *job,
+                       bool is_newest, struct reqctxi_work *out_work)
 {
-    struct reqctxi_fifo cut = {.first = fifo->first,
-                               .last = next != NULL ? next->prev : fifo->last,
-                               .count = count};
-    fifo->first = next;
-    fifo->count -= count;
-    cut.last->next = NULL;
-    if (next != NULL) {
-        next->prev = NULL;
-    }
-    return cut;
+    struct reqctxi_batch *batch = reqctxi_batch_of(job);
+    *out_work = batch->jobs[is_newest ? --batch->end : batch->begin++];
+    fifo->count--;
+    return batch->begin == batch->end ? reqctxi_fifo_remove(fifo, job) : NULL;
 }
 
 #endif

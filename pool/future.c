@@ -85,7 +85,7 @@ reqctx_status reqctx_future_cancel(reqctx_future *future)
     pthread_mutex_lock(&pool->lock);
     bool is_in_time = job->state < REQCTXI_TAKEN;
     if (is_in_time) {
-        reqctxi_state_claim(pool, job);
+        reqctxi_state_claim(pool, job, NULL);
         reqctxi_state_end(pool, job, REQCTX_DROP_CANCELLED);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -75,7 +75,7 @@ static void wait_for_all(struct reqctx_group *group)
     while (reqctxi_wait_for(pool, NULL, group, REQCTXI_NO_LIMIT) != REQCTX_OK &&
            group->first != NULL && !reqctxi_is_forked(pool)) {
         struct reqctxi_job *job = &reqctxi_stuck_in(group)->job;
-        reqctxi_state_claim(pool, job);
+        reqctxi_state_claim(pool, job, NULL);
         reqctxi_state_end(pool, job, REQCTX_DROP_CANCELLED);
     }
 }

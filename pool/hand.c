@@ -2,8 +2,6 @@
 
 #include <stddef.h>
 
-enum { LINE = 64 }; /* bytes that cores share at once */
-
 void reqctxi_hand_end(struct reqctxi_hand *hand)
 {
     reqctxi_free_blocks(hand->spare.first);
@@ -16,92 +14,134 @@ static void change_count(struct reqctxi_hand *hand, size_t count)
     __atomic_store_n(&hand->count, hand->count + count, __ATOMIC_RELAXED);
 }
 
-/* The block was last written by another core: asked for now, it is here when
- * the next job comes. */
-static void expect(const struct reqctxi_job *block)
+static bool has_place(const struct reqctxi_fifo *fifo)
 {
-    if (block != NULL) {
-        for (size_t at = 0; at < sizeof(*block); at += LINE) {
-            __builtin_prefetch((const char *)block + at, 1);
-        }
-    }
+    return fifo->first != NULL &&
+           reqctxi_batch_of(fifo->last)->end < REQCTXI_BATCH_MAX;
 }
 
-struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
-                                           bool *out_lacks_block)
+/* Makes fifo's last batch one with a place, or says what is missing. */
+static enum reqctxi_put make_place(struct reqctxi_hand *hand,
+                                   struct reqctxi_fifo *fifo,
+                                   const int64_t *now_ns)
 {
-    reqctxi_latch_take(&hand->latch);
-    *out_lacks_block = hand->credit != 0 && hand->spare.count == 0;
-    if (hand->credit == 0 || *out_lacks_block) {
-        reqctxi_latch_let_go(&hand->latch);
-        return NULL;
+    if (hand->spare.first == NULL) {
+        return REQCTXI_NO_BATCH;
     }
-    return reqctxi_fifo_remove(&hand->spare, hand->spare.first);
+    if (now_ns == NULL) {
+        return REQCTXI_NO_TIME;
+    }
+    struct reqctxi_job *batch = reqctxi_pile_pop(&hand->spare);
+    reqctxi_batch_open(batch, *now_ns);
+    reqctxi_fifo_push(fifo, batch);
+    return REQCTXI_PUT;
 }
 
-void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
-                          bool is_own)
+static void add(struct reqctxi_hand *hand, struct reqctxi_fifo *fifo,
+                const struct reqctxi_work *work)
 {
-    if (is_own) {
-        reqctxi_fifo_push_front(&hand->own, job);
-    } else {
-        reqctxi_fifo_push(&hand->ahead, job);
-    }
+    struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
+    batch->jobs[batch->end++] = *work;
+    fifo->count++;
     hand->credit--;
     hand->added++;
     change_count(hand, 1);
-    expect(hand->spare.first);
+}
+
+enum reqctxi_put reqctxi_hand_put(struct reqctxi_hand *hand,
+                                  const struct reqctxi_work *work, bool is_own,
+                                  const int64_t *now_ns)
+{
+    struct reqctxi_fifo *fifo = is_own ? &hand->own : &hand->ahead;
+    enum reqctxi_put put = REQCTXI_NO_CREDIT;
+    reqctxi_latch_take(&hand->latch);
+    if (hand->credit != 0) {
+        put = has_place(fifo) ? REQCTXI_PUT : make_place(hand, fifo, now_ns);
+    }
+    if (put == REQCTXI_PUT) {
+        add(hand, fifo, work);
+    }
+    reqctxi_latch_let_go(&hand->latch);
+    return put;
+}
+
+void reqctxi_hand_stock(struct reqctxi_hand *hand, struct reqctxi_pile *batches)
+{
+    reqctxi_latch_take(&hand->latch);
+    while (batches->first != NULL) {
+        reqctxi_pile_push(&hand->spare, reqctxi_pile_pop(batches));
+    }
     reqctxi_latch_let_go(&hand->latch);
 }
 
-void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs)
+void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *batches)
 {
     reqctxi_latch_take(&hand->latch);
-    change_count(hand, jobs->count);
-    reqctxi_fifo_append(&hand->ahead, jobs);
+    change_count(hand, batches->count);
+    reqctxi_fifo_append(&hand->ahead, batches);
     hand->seen = NULL;
     hand->is_halted = false;
     reqctxi_latch_let_go(&hand->latch);
 }
 
-static struct reqctxi_job *take(struct reqctxi_hand *hand)
+/* Takes a job out of fifo, which has one: the newest, or the oldest. */
+static void take(struct reqctxi_hand *hand, struct reqctxi_fifo *fifo,
+                 bool is_newest, struct reqctxi_work *out_work)
 {
-    struct reqctxi_fifo *from =
-        hand->own.count != 0 ? &hand->own : &hand->ahead;
+    struct reqctxi_job *from = is_newest ? fifo->last : fifo->first;
+    const struct reqctxi_batch *batch = reqctxi_batch_of(from);
+    if (hand->seen == &batch->jobs[is_newest ? batch->end - 1 : batch->begin]) {
+        hand->seen = NULL; /* its place is for others now */
+    }
+    struct reqctxi_job *emptied =
+        reqctxi_fifo_take_work(fifo, from, is_newest, out_work);
+    if (emptied != NULL) {
+        reqctxi_pile_push(&hand->spare, emptied);
+    }
+    change_count(hand, (size_t)-1);
+}
+
+/* Where the oldest job is, to tell it from others. */
+static const void *find_oldest(const struct reqctxi_hand *hand)
+{
+    struct reqctxi_job *first =
+        hand->ahead.count != 0 ? hand->ahead.first : hand->own.first;
     if (hand->count == 0) {
         return NULL;
     }
-    change_count(hand, (size_t)-1);
-    return reqctxi_fifo_remove(from, from->first);
+    const struct reqctxi_batch *batch = reqctxi_batch_of(first);
+    return &batch->jobs[batch->begin];
 }
 
-static struct reqctxi_job *find_oldest(const struct reqctxi_hand *hand)
-{
-    if (hand->ahead.count != 0) {
-        return hand->ahead.first;
-    }
-    return hand->own.count != 0 ? hand->own.last : NULL;
-}
-
-struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
-                                       bool only_seen, size_t *out_added)
+bool reqctxi_hand_steal(struct reqctxi_hand *hand, bool only_seen,
+                        struct reqctxi_work *out_work, size_t *out_added)
 {
     reqctxi_latch_take(&hand->latch);
-    struct reqctxi_job *job = find_oldest(hand);
-    if (only_seen && job != hand->seen) {
-        hand->seen = job;
-        job = NULL;
+    const void *oldest = find_oldest(hand);
+    bool is_taken = oldest != NULL && (!only_seen || oldest == hand->seen);
+    if (is_taken) {
+        take(hand, hand->ahead.count != 0 ? &hand->ahead : &hand->own, false,
+             out_work);
     }
-    if (job != NULL) {
-        change_count(hand, (size_t)-1);
-        reqctxi_fifo_remove(hand->ahead.count != 0 ? &hand->ahead : &hand->own,
-                            job);
-        hand->seen = find_oldest(hand);
-    }
+    hand->seen = find_oldest(hand);
     *out_added = hand->added;
     hand->added = 0;
     reqctxi_latch_let_go(&hand->latch);
-    return job;
+    return is_taken;
+}
+
+/* Moves the oldest job of own, by itself, to out_jobs, if there is a batch for
+ * it. */
+static void let_go_oldest(struct reqctxi_hand *hand,
+                          struct reqctxi_fifo *out_jobs)
+{
+    struct reqctxi_job *batch = reqctxi_pile_pop(&hand->spare);
+    if (batch != NULL) {
+        struct reqctxi_batch *one = reqctxi_batch_of(batch);
+        reqctxi_batch_open(batch, hand->own.first->since_ns);
+        take(hand, &hand->own, false, &one->jobs[one->end++]);
+        reqctxi_fifo_push(out_jobs, batch);
+    }
 }
 
 size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
@@ -114,12 +154,11 @@ size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
     reqctxi_fifo_append(out_ahead, &hand->ahead);
     if (all) {
         reqctxi_fifo_append(out_own, &hand->own);
-    } else if (hand->own.count != 0) {
-        reqctxi_fifo_push(out_own,
-                          reqctxi_fifo_remove(&hand->own, hand->own.last));
     }
     change_count(hand, -(out_ahead->count + out_own->count));
-    reqctxi_hand_look(hand);
+    if (!all && hand->own.count != 0) {
+        let_go_oldest(hand, out_own);
+    }
     size_t added = hand->added;
     hand->added = 0;
     reqctxi_latch_let_go(&hand->latch);
@@ -133,16 +172,19 @@ void reqctxi_hand_end_credit(struct reqctxi_hand *hand)
     reqctxi_latch_let_go(&hand->latch);
 }
 
-struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
-                                      struct reqctxi_job *job,
-                                      reqctx_drop_reason reason,
-                                      bool left_entered, bool is_more)
+bool reqctxi_hand_next(struct reqctxi_hand *hand, reqctx_drop_reason reason,
+                       bool left_entered, bool is_more,
+                       struct reqctxi_work *out_work)
 {
     reqctxi_latch_take(&hand->latch);
-    reqctxi_fifo_push_front(&hand->spare, job);
     hand->ended_for[reason]++;
     hand->left_entered += left_entered;
-    struct reqctxi_job *next = is_more && !hand->is_halted ? take(hand) : NULL;
+    bool has_next = is_more && !hand->is_halted && hand->count != 0;
+    if (has_next && hand->own.count != 0) {
+        take(hand, &hand->own, true, out_work);
+    } else if (has_next) {
+        take(hand, &hand->ahead, false, out_work);
+    }
     reqctxi_latch_let_go(&hand->latch);
-    return next;
+    return has_next;
 }

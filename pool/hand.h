@@ -49,21 +49,14 @@
 
 struct reqctxi_hand {
     struct reqctxi_latch latch;
+    bool is_halted;
     size_t credit;
     size_t count; /* atomic */
     size_t added;
-    bool is_halted;
-    struct reqctxi_fifo ahead;
+    struct reqctxi_fifo ahead; /* all are batches; an inbox has these only */
     struct reqctxi_fifo own;
-    const struct reqctxi_job *seen; /* the one to steal, when somebody looked */
-    struct reqctxi_fifo spare;      /* blocks for jobs */
-
-    /* Times. To read the clock for every job would cost as much as to put it
-     * in. So the first that comes after the pool has looked has its time, and
-     * those after it have the same: what is told of a job's age may be wrong
-     * by the time between two looks, the length of a job or less. */
-    bool is_timely; /* atomic; since_ns is of after the last look */
-    int64_t since_ns;
+    struct reqctxi_pile spare; /* batches */
+    const void *seen;          /* the job to steal, when somebody looked */
 
     /* Ended by the hand's worker and not counted by the pool yet. */
     uint64_t ended_for[REQCTX_DROP_REASONS]; /* by reason; 0: they ran */
@@ -72,7 +65,7 @@ struct reqctxi_hand {
     char apart[64]; /* from what another core uses */
 };
 
-/* Frees the blocks. */
+/* Frees the batches. */
 void reqctxi_hand_end(struct reqctxi_hand *hand);
 
 static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
@@ -81,54 +74,34 @@ static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
     return __atomic_load_n(&hand->count, __ATOMIC_RELAXED);
 }
 
-/* The time for the next job to be put in, or 0: it has that of another. */
-static inline int64_t reqctxi_hand_time(const struct reqctxi_hand *hand)
-{
-    /* Relaxed: a time more or less orders nothing. */
-    return __atomic_load_n(&hand->is_timely, __ATOMIC_RELAXED)
-               ? 0
-               : reqctx_now_coarse_ns();
-}
+enum reqctxi_put {
+    REQCTXI_PUT,
+    REQCTXI_NO_CREDIT,
+    REQCTXI_NO_TIME, /* it begins a batch: what time is it? */
+    REQCTXI_NO_BATCH /* and there is none to spare */
+};
 
-/* With the latch, the time of that job. */
-static inline int64_t reqctxi_hand_stamp(struct reqctxi_hand *hand,
-                                         int64_t time_ns)
-{
-    if (time_ns != 0) {
-        hand->since_ns = time_ns;
-        __atomic_store_n(&hand->is_timely, true, __ATOMIC_RELAXED);
-    }
-    return hand->since_ns;
-}
+/* Moves work into the hand, behind the others or, a worker's own, on top; or
+ * says what is missing. now_ns: NULL if it is not known. */
+enum reqctxi_put reqctxi_hand_put(struct reqctxi_hand *hand,
+                                  const struct reqctxi_work *work, bool is_own,
+                                  const int64_t *now_ns);
 
-/* The pool looks, with the latch. */
-static inline void reqctxi_hand_look(struct reqctxi_hand *hand)
-{
-    __atomic_store_n(&hand->is_timely, false, __ATOMIC_RELAXED);
-}
+/* Lays batches in, to fill. */
+void reqctxi_hand_stock(struct reqctxi_hand *hand,
+                        struct reqctxi_pile *batches);
 
-/*
- * Lends a block to be filled in and put behind the others of the inbox, or on
- * top of a worker's own; what is done in between must be short, for it is done
- * with the latch. NULL: there is no credit, or but for a block there would be,
- * and the latch is let go.
- */
-struct reqctxi_job *reqctxi_hand_begin_put(struct reqctxi_hand *hand,
-                                           bool *out_lacks_block);
-void reqctxi_hand_end_put(struct reqctxi_hand *hand, struct reqctxi_job *job,
-                          bool is_own);
+/* Puts batches into an empty hand, which goes on. */
+void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *batches);
 
-/* Puts jobs into an empty hand, which goes on. */
-void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *jobs);
+/* Moves the oldest out, of those from the queue or else of its own, and says
+ * how many were added since the pool has counted. False: it is empty, or, if
+ * only one that has been seen before is wanted, that is not so. */
+bool reqctxi_hand_steal(struct reqctxi_hand *hand, bool only_seen,
+                        struct reqctxi_work *out_work, size_t *out_added);
 
-/* The oldest, of those from the queue or else of its own, and how many were
- * added since the pool has counted; NULL: it is empty, or, if only one that has
- * been seen before is wanted, that is not so. */
-struct reqctxi_job *reqctxi_hand_steal(struct reqctxi_hand *hand,
-                                       bool only_seen, size_t *out_added);
-
-/* Takes out those that were taken ahead, and of its own the oldest or all, for
- * the pool, which looks; how many were added since it has counted. */
+/* Takes out those that were taken ahead, and of its own the oldest or all; says
+ * how many were added since the pool has counted. */
 size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
                            struct reqctxi_fifo *out_ahead,
                            struct reqctxi_fifo *out_own);
@@ -136,11 +109,10 @@ size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
 /* No more is put in from now on. */
 void reqctxi_hand_end_credit(struct reqctxi_hand *hand);
 
-/* Notes that job has ended, whose block is the hand's then; and takes the next
- * one if is_more and the hand is not halted. */
-struct reqctxi_job *reqctxi_hand_next(struct reqctxi_hand *hand,
-                                      struct reqctxi_job *job,
-                                      reqctx_drop_reason reason,
-                                      bool left_entered, bool is_more);
+/* Notes that the worker has ended a job; and takes the next one if is_more and
+ * the hand is not halted. False: there is none. */
+bool reqctxi_hand_next(struct reqctxi_hand *hand, reqctx_drop_reason reason,
+                       bool left_entered, bool is_more,
+                       struct reqctxi_work *out_work);
 
 #endif

@@ -76,8 +76,7 @@ unsigned reqctxi_duty_jobs(void)
 
 const char *reqctx_pool_job_label(void)
 {
-    return innermost != NULL && innermost->has_label ? innermost->job->label
-                                                     : NULL;
+    return innermost != NULL ? innermost->label : NULL;
 }
 
 reqctx_status reqctx_job_finish(int code, void *value)
@@ -94,7 +93,7 @@ struct reqctxi_job *reqctxi_job_new(void)
 {
     struct reqctxi_job *block = reqctx_alloc(sizeof(*block));
     if (block != NULL) {
-        block->is_future = false;
+        block->kind = REQCTXI_BLOCK;
     }
     return block;
 }
@@ -141,7 +140,7 @@ reqctx_status reqctxi_job_check(const reqctx_job *order)
 /* Makes what others see of the job whose context is current. */
 static reqctx_status show(reqctx_future *future)
 {
-    const char *label = future->job.label;
+    const char *label = future->job.work.label;
     struct reqctxi_shown *shown = reqctx_alloc(sizeof(*shown));
     if (shown == NULL) {
         return REQCTX_NOMEM;
@@ -159,28 +158,31 @@ static reqctx_status show(reqctx_future *future)
     return REQCTX_OK;
 }
 
-/* Takes the snapshot into job, inside scope and to be looked at if asked. */
-static reqctx_status capture(struct reqctxi_job *job, const reqctx_job *order,
-                             reqctx_cancel *scope, bool is_shown)
+/* Takes the snapshot into capture. */
+static reqctx_status capture(const reqctx_job *order,
+                             reqctx_capture *out_capture)
 {
-    if (!order->in) {
-        reqctx_capture_take(&job->capture);
-    } else if (reqctx_capture_take_from(order->context, &job->capture) !=
-               REQCTX_OK) {
-        return REQCTX_ENTERED;
+    if (order->in) {
+        return reqctx_capture_take_from(order->context, out_capture);
     }
-    if (scope == NULL && !is_shown) {
-        return REQCTX_OK;
-    }
-    reqctx_capture_enter(&job->capture);
+    reqctx_capture_take(out_capture);
+    return REQCTX_OK;
+}
+
+/* The same for a job inside scope, or to be looked at. */
+static reqctx_status capture_inside(struct reqctxi_job *job,
+                                    reqctx_capture *made, reqctx_cancel *scope,
+                                    bool is_shown)
+{
+    reqctx_capture_enter(made);
     reqctx_status status =
         scope != NULL ? reqctx_scope_set(scope, NULL) : REQCTX_OK;
     if (status == REQCTX_OK && is_shown) {
         status = show(reqctxi_future_of(job));
     }
-    reqctx_capture_leave(&job->capture);
+    reqctx_capture_leave(made);
     if (status != REQCTX_OK) {
-        reqctx_capture_drop(&job->capture);
+        reqctx_capture_drop(made);
     }
     return status;
 }
@@ -191,26 +193,37 @@ reqctx_status reqctxi_job_init(struct reqctxi_job *job, const reqctx_job *order,
     static const uint8_t level_of[] = {[REQCTX_PRIORITY_HIGH] = 0,
                                        [REQCTX_PRIORITY_NORMAL] = 1,
                                        [REQCTX_PRIORITY_LOW] = 2};
-    *job = (struct reqctxi_job){.run = order->run,
-                                .drop = order->drop,
-                                .arg = order->arg,
-                                .label = order->label,
+    reqctx_capture made;
+    *job = (struct reqctxi_job){.work = {.run = order->run,
+                                         .drop = order->drop,
+                                         .arg = order->arg,
+                                         .label = order->label},
                                 .level = level_of[order->priority],
                                 .state = REQCTXI_NEW,
-                                .is_future = job->is_future};
-    return capture(job, order, scope, is_shown);
+                                .kind = job->kind};
+    reqctx_status status = capture(order, &made);
+    if (status == REQCTX_OK && (scope != NULL || is_shown)) {
+        status = capture_inside(job, &made, scope, is_shown);
+    }
+    if (status == REQCTX_OK) {
+        reqctx_capture_to_snapshot(&made, &job->work.snapshot);
+    }
+    return status;
 }
 
 bool reqctxi_job_key(struct reqctxi_job *job, const reqctx_var *var,
                      uint64_t *out_key)
 {
     reqctx_value value;
-    reqctx_capture_enter(&job->capture);
+    reqctx_capture capture;
+    reqctx_snapshot_to_capture(&job->work.snapshot, &capture);
+    reqctx_capture_enter(&capture);
     bool has_key = reqctx_lookup_current(var, &value) == REQCTX_OK;
     if (has_key) {
         *out_key = reqctx_type_key(var->type, value);
     }
-    reqctx_capture_leave(&job->capture);
+    reqctx_capture_leave(&capture);
+    reqctx_capture_to_snapshot(&capture, &job->work.snapshot);
     return has_key;
 }
 
@@ -230,7 +243,7 @@ void reqctxi_job_let_go(struct reqctxi_job *job)
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
     drop_shown(reqctxi_future_of(job));
-    reqctx_capture_drop(&job->capture);
+    reqctx_snapshot_drop(&job->work.snapshot);
     reqctxi_around_end(&around);
     reqctxi_duty_end(&duty);
 }
@@ -255,16 +268,19 @@ static reqctx_drop_reason find_reason(void)
     }
 }
 
-static void call(const struct reqctxi_job *job, struct reqctxi_duty *duty,
+/* Its label may end with its arg. */
+static void call(const struct reqctxi_work *work, struct reqctxi_duty *duty,
                  reqctx_result *result)
 {
+    duty->label = work->label;
     if (result->dropped == REQCTX_DROP_NONE) {
         duty->result = result;
-        job->run(job->arg);
+        work->run(work->arg);
         duty->result = NULL;
-    } else if (job->drop != NULL) {
-        job->drop(job->arg, result->dropped);
+    } else if (work->drop != NULL) {
+        work->drop(work->arg, result->dropped);
     }
+    duty->label = NULL;
 }
 
 static void call_timed(reqctx_future *future, struct reqctxi_duty *duty,
@@ -272,33 +288,33 @@ static void call_timed(reqctx_future *future, struct reqctxi_duty *duty,
 {
     /* Relaxed: a time by itself, which orders nothing. */
     __atomic_store_n(&future->began_ns, reqctx_now_ns(), __ATOMIC_RELAXED);
-    call(&future->job, duty, result);
+    call(&future->job.work, duty, result);
     future->ended_ns = reqctx_now_ns();
 }
 
 bool reqctxi_job_end(struct reqctxi_job *job, reqctx_drop_reason reason,
                      reqctx_result *out_result)
 {
-    struct reqctxi_duty duty = {
-        .pool = job->pool, .job = job, .has_label = true, .jobs = 1};
+    struct reqctxi_duty duty = {.pool = job->pool, .job = job, .jobs = 1};
     reqctx_capture around = REQCTX_ZERO;
+    reqctx_capture own;
     reqctx_future *future = reqctxi_future_of(job);
     *out_result = (reqctx_result){.dropped = reason};
     reqctxi_duty_begin(&duty);
     reqctx_capture_enter(&around);
-    reqctx_capture_enter(&job->capture);
+    reqctx_snapshot_to_capture(&job->work.snapshot, &own);
+    reqctx_capture_enter(&own);
     if (reason == REQCTX_DROP_NONE || reason == REQCTX_DROP_CANCELLED) {
-        reqctx_drop_reason own = find_reason();
-        out_result->dropped = own != REQCTX_DROP_NONE ? own : reason;
+        reqctx_drop_reason found = find_reason();
+        out_result->dropped = found != REQCTX_DROP_NONE ? found : reason;
     }
     if (future != NULL && future->is_timed) {
         call_timed(future, &duty, out_result);
     } else {
-        call(job, &duty, out_result);
+        call(&job->work, &duty, out_result);
     }
-    duty.has_label = false; /* it may have ended with the job's arg */
-    bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
-    reqctx_capture_drop(&job->capture);
+    bool left = reqctx_capture_leave(&own) == REQCTX_LEFT_ENTERED;
+    reqctx_capture_drop(&own);
     reqctxi_around_end(&around);
     reqctxi_duty_end(&duty);
     return left;
@@ -327,27 +343,25 @@ void reqctxi_series_end(struct reqctxi_series *series)
 }
 
 void reqctxi_series_turn(struct reqctxi_series *series,
-                         const struct reqctxi_job *job)
+                         struct reqctxi_work *work)
 {
-    if (reqctx_drops_keep(&series->drops, &job->capture)) {
+    reqctx_snapshot_to_capture(&work->snapshot, &series->own);
+    if (reqctx_drops_keep(&series->drops, &series->own)) {
         renew(series);
     }
 }
 
-bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
+bool reqctxi_series_run(struct reqctxi_series *series,
+                        const struct reqctxi_work *work,
                         reqctx_drop_reason *out_reason)
 {
-    series->duty.job = job;
-    series->duty.has_label = true;
-    reqctx_capture_enter(&job->capture);
+    reqctx_capture_enter(&series->own);
     reqctx_result result = {.dropped = find_reason()};
-    call(job, &series->duty, &result);
-    series->duty.has_label = false; /* it may have ended with the job's arg */
-    bool left = reqctx_capture_leave(&job->capture) == REQCTX_LEFT_ENTERED;
-    if (reqctx_capture_drop_later(&job->capture, &series->drops) || left) {
+    call(work, &series->duty, &result);
+    bool left = reqctx_capture_leave(&series->own) == REQCTX_LEFT_ENTERED;
+    if (reqctx_capture_drop_later(&series->own, &series->drops) || left) {
         renew(series);
     }
-    series->duty.job = NULL;
     *out_reason = result.dropped;
     return left;
 }

@@ -15,12 +15,14 @@
  * release order, so that who has a future may look, with acquire order,
  * without the lock, and read the result; the pool may be gone by then.
  *
- * A job is plain, and small, or a *future*: one that somebody may have a
- * handle of, or that has a group, a later start, or times that are wanted.
+ * What a job does is its *work*. A job is plain, and no more than that in the
+ * end, or a *future*: one that somebody may have a handle of, or that has a
+ * group, a later start, or times that are wanted.
  *
- * A plain job's block is the pool's again when it has ended. A future's block
- * has up to two holders, the pool until the end and the user of the handle;
- * the last one frees it.
+ * A plain job's block is the pool's again when it has ended. Or it has none of
+ * its own: many wait as mere works in a batch (batch.h), and who takes one
+ * lends it memory. A future's block has up to two holders, the pool until the
+ * end and the user of the handle; the last one frees it.
  */
 #ifndef REQCTXI_JOB_H
 #define REQCTXI_JOB_H
@@ -45,19 +47,29 @@ enum reqctxi_job_state {
     REQCTXI_ENDED
 };
 
+/* May be copied as bytes, but has one owner, who has the snapshot. */
+struct reqctxi_work {
+    void (*run)(void *arg);
+    void (*drop)(void *arg, reqctx_drop_reason reason);
+    void *arg;
+    const char *label;
+    reqctx_snapshot snapshot;
+};
+
+enum reqctxi_job_kind {
+    REQCTXI_BLOCK,
+    REQCTXI_LENT, /* a plain one, in its taker's memory */
+    REQCTXI_FUTURE,
+    REQCTXI_BATCH /* of plain ones: see batch.h */
+};
+
 struct reqctxi_job {
-    /* First what is touched when the job is not run yet, or is done: to bring
-     * a line of cache from another core takes as long as to run a job. */
-    struct reqctxi_job *next; /* the lane's, or the hand's */
+    struct reqctxi_job *next; /* in a FIFO, or of a pile */
     struct reqctxi_job *prev;
     uint8_t level; /* of priority; 0 is taken first */
     uint8_t state; /* enum reqctxi_job_state */
-    bool is_future;
-    void (*run)(void *arg);
-    void *arg;
-    reqctx_capture capture;
-    void (*drop)(void *arg, reqctx_drop_reason reason);
-    const char *label;
+    uint8_t kind;  /* enum reqctxi_job_kind */
+    struct reqctxi_work work;
     reqctx_pool *pool;
     reqctx_lane *lane; /* pinned until the end */
     int64_t since_ns;  /* when it was submitted, or was to begin */
@@ -89,19 +101,21 @@ struct reqctx_future {
 /* NULL: it is plain. */
 static inline reqctx_future *reqctxi_future_of(struct reqctxi_job *job)
 {
-    return job->is_future ? (reqctx_future *)(void *)job : NULL;
+    return job->kind == REQCTXI_FUTURE ? (reqctx_future *)(void *)job : NULL;
 }
 
 static inline reqctx_group *reqctxi_group_of(const struct reqctxi_job *job)
 {
-    return job->is_future ? ((const reqctx_future *)(const void *)job)->group
-                          : NULL;
+    return job->kind == REQCTXI_FUTURE
+               ? ((const reqctx_future *)(const void *)job)->group
+               : NULL;
 }
 
 /* A block for a plain job; NULL: out of memory. No lock may be held. */
 struct reqctxi_job *reqctxi_job_new(void);
 
-/* Frees blocks that nobody holds, linked by next. No lock may be held. */
+/* Frees blocks and batches that nobody holds, linked by next. No lock may be
+ * held. */
 void reqctxi_free_blocks(struct reqctxi_job *blocks);
 
 /*
@@ -116,7 +130,7 @@ void reqctxi_around_end(reqctx_capture *around);
 reqctx_status reqctxi_job_check(const reqctx_job *order);
 
 /*
- * Fills in job, in place and all but is_future, with a snapshot in the right
+ * Fills in job, in place and all but its kind, with a snapshot in the right
  * context: inside the group's scope, if it has one; is_shown, of a future:
  * with one to look at, too.
  *
@@ -163,8 +177,9 @@ void reqctxi_job_call_dones(const struct reqctxi_job *job,
 struct reqctxi_duty {
     struct reqctxi_duty *outer;
     const reqctx_pool *pool;
-    const struct reqctxi_job *job; /* NULL: it is one of the threads */
-    bool has_label;                /* the job's may still be read */
+    const struct reqctxi_job *job; /* NULL: a plain job of a series, or it is
+                                      one of the threads */
+    const char *label;             /* of what runs, while it may be read */
     reqctx_result *result;         /* for reqctx_job_finish; NULL: none */
     unsigned jobs; /* that this thread ends now; a pool's thread's is 0 */
 };
@@ -191,6 +206,7 @@ bool reqctxi_duty_is_in_group(const reqctx_group *group);
 struct reqctxi_series {
     struct reqctxi_duty duty;
     reqctx_capture around;
+    reqctx_capture own; /* of the job that runs */
     reqctx_drops drops;
 };
 
@@ -198,12 +214,14 @@ void reqctxi_series_begin(struct reqctxi_series *series,
                           const reqctx_pool *pool);
 void reqctxi_series_end(struct reqctxi_series *series);
 
-/* Before job runs: drops what is of another context. Calls user code. */
+/* Before work runs, whose context the series has then: drops what is of another
+ * context. Calls user code. */
 void reqctxi_series_turn(struct reqctxi_series *series,
-                         const struct reqctxi_job *job);
+                         struct reqctxi_work *work);
 
-/* Runs or drops job; whether contexts were left entered. */
-bool reqctxi_series_run(struct reqctxi_series *series, struct reqctxi_job *job,
+/* Runs or drops it; whether contexts were left entered. */
+bool reqctxi_series_run(struct reqctxi_series *series,
+                        const struct reqctxi_work *work,
                         reqctx_drop_reason *out_reason);
 
 /* How many jobs the calling thread ends now, one on top of the other. */

@@ -4,6 +4,8 @@
  * the middle one. */
 enum { TURNS = 32 };
 
+enum { MIDDLE = 1 }; /* the level of plain jobs */
+
 static bool is_ready(const struct reqctx_lane *lane)
 {
     return lane->limit == 0 || lane->running < lane->limit;
@@ -66,12 +68,6 @@ void reqctxi_queue_push(struct reqctxi_queue *queue, struct reqctxi_job *job)
     arrive(queue, job->lane, job->level, was_empty, 1);
 }
 
-void reqctxi_queue_remove(struct reqctxi_queue *queue, struct reqctxi_job *job)
-{
-    reqctxi_fifo_remove(&job->lane->level[job->level], job);
-    depart(queue, job->lane, job->level, 1);
-}
-
 /* Changes whether lane is ready, for every level of which it has jobs. */
 static void turn(struct reqctxi_queue *queue, struct reqctx_lane *lane,
                  bool was_ready)
@@ -126,16 +122,44 @@ static int choose_level(struct reqctxi_queue *queue)
     return *order;
 }
 
-static struct reqctxi_job *take(struct reqctxi_queue *queue,
-                                struct reqctxi_job *job)
+struct reqctxi_job *reqctxi_queue_lend(struct reqctxi_queue *queue,
+                                       const struct reqctxi_work *work,
+                                       struct reqctxi_job *lent)
 {
-    reqctxi_queue_remove(queue, job);
-    reqctxi_queue_begin(queue, job->lane);
+    lent->level = MIDDLE;
+    lent->state = REQCTXI_TAKEN;
+    lent->kind = REQCTXI_LENT;
+    lent->work = *work;
+    lent->pool = queue->plain.pool;
+    lent->lane = &queue->plain;
+    lent->since_ns = 0;
+    return lent;
+}
+
+struct reqctxi_job *reqctxi_queue_take(struct reqctxi_queue *queue,
+                                       struct reqctxi_job *job,
+                                       struct reqctxi_job *lent)
+{
+    struct reqctx_lane *lane = job->lane;
+    struct reqctxi_fifo *fifo = &lane->level[job->level];
+    if (job->kind == REQCTXI_BATCH) {
+        struct reqctxi_work work;
+        struct reqctxi_job *emptied =
+            reqctxi_fifo_take_work(fifo, job, false, &work);
+        if (emptied != NULL) {
+            reqctxi_store_give(&queue->store, emptied);
+        }
+        job = reqctxi_queue_lend(queue, &work, lent);
+    } else {
+        reqctxi_fifo_remove(fifo, job);
+    }
+    depart(queue, lane, job->level, 1);
+    reqctxi_queue_begin(queue, lane);
     return job;
 }
 
 struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
-                                      bool high_only)
+                                      bool high_only, struct reqctxi_job *lent)
 {
     if (!reqctxi_queue_has(queue, high_only)) {
         return NULL;
@@ -143,71 +167,80 @@ struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
     int level = high_only ? 0 : choose_level(queue);
     struct reqctx_lane *lane = queue->ring[level];
     queue->ring[level] = lane->ring[level].next;
-    return take(queue, lane->level[level].first);
+    return reqctxi_queue_take(queue, lane->level[level].first, lent);
 }
 
-enum { MIDDLE = 1 }; /* the level of plain jobs */
-
 void reqctxi_queue_append(struct reqctxi_queue *queue,
-                          struct reqctxi_fifo *jobs)
+                          struct reqctxi_fifo *batches)
 {
     struct reqctx_lane *plain = &queue->plain;
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
     bool was_empty = fifo->count == 0;
-    size_t count = jobs->count;
-    reqctxi_fifo_append(fifo, jobs);
+    size_t count = batches->count;
+    reqctxi_fifo_append(fifo, batches);
     if (count != 0) {
         arrive(queue, plain, MIDDLE, was_empty, count);
     }
 }
 
 void reqctxi_queue_put_back(struct reqctxi_queue *queue,
-                            struct reqctxi_fifo *jobs)
+                            struct reqctxi_fifo *batches)
 {
     struct reqctx_lane *plain = &queue->plain;
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
     bool was_empty = fifo->count == 0;
-    size_t count = jobs->count;
-    reqctxi_fifo_append(jobs, fifo);
-    *fifo = *jobs;
-    *jobs = (struct reqctxi_fifo){.count = 0};
+    size_t count = batches->count;
+    reqctxi_fifo_append(batches, fifo);
+    *fifo = *batches;
+    *batches = (struct reqctxi_fifo){.count = 0};
     if (count != 0) {
         arrive(queue, plain, MIDDLE, was_empty, count);
         plain->running -= count;
     }
 }
 
-/* Blocks that were allocated together are mostly used one after the other: so
- * it is likely where the job lies that comes some steps after next, too. A
- * guess: to follow the links would wait for each in turn. */
-static void foresee(const struct reqctxi_job *at,
-                    const struct reqctxi_job *next)
+/* Takes the first batch out of fifo, or as many of its jobs as there is a use
+ * for. NULL: there is no batch to put them in. */
+static struct reqctxi_job *cut(struct reqctxi_queue *queue,
+                               struct reqctxi_fifo *fifo, size_t most)
 {
-    uintptr_t step = (uintptr_t)next - (uintptr_t)at;
-    __builtin_prefetch((const void *)((uintptr_t)next + 6 * step));
+    if (reqctxi_job_weight(fifo->first) <= most) {
+        return reqctxi_fifo_remove(fifo, fifo->first);
+    }
+    struct reqctxi_job *part = reqctxi_pile_pop(&queue->store.batches);
+    if (part != NULL) {
+        struct reqctxi_batch *batch = reqctxi_batch_of(part);
+        reqctxi_batch_open(part, fifo->first->since_ns);
+        while (batch->end < most) {
+            reqctxi_fifo_take_work(fifo, fifo->first, false,
+                                   &batch->jobs[batch->end++]);
+        }
+    }
+    return part;
 }
 
 void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
-                        struct reqctxi_fifo *out_jobs)
+                        struct reqctxi_fifo *out_batches)
 {
     struct reqctx_lane *plain = &queue->plain;
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
-    size_t count = 0;
+    size_t before = fifo->count;
     if (queue->ring[MIDDLE] != plain || plain->ring[MIDDLE].next != plain ||
         queue->ring[0] != NULL || queue->ring[2] != NULL) {
         return;
     }
-    struct reqctxi_job *at = fifo->first;
-    while (count < most && count < fifo->count && !at->is_future) {
-        struct reqctxi_job *next = at->next;
-        foresee(at, next);
-        at = next;
-        count++;
-    }
-    if (count != 0) {
-        struct reqctxi_fifo jobs = reqctxi_fifo_cut(fifo, count, at);
-        reqctxi_fifo_append(out_jobs, &jobs);
-    }
+    struct reqctxi_job *batch = NULL;
+    do {
+        size_t left = most - (before - fifo->count);
+        batch =
+            left != 0 && fifo->count != 0 && fifo->first->kind == REQCTXI_BATCH
+                ? cut(queue, fifo, left)
+                : NULL;
+        if (batch != NULL) {
+            reqctxi_fifo_push(out_batches, batch);
+        }
+    } while (batch != NULL);
+    size_t count = before - fifo->count;
     plain->running += count;
     if (count != 0) {
         depart(queue, plain, MIDDLE, count);
@@ -266,7 +299,7 @@ struct reqctxi_job *reqctxi_queue_pop_any(struct reqctxi_queue *queue,
             }
         }
     }
-    return take(queue, job);
+    return reqctxi_queue_take(queue, job, NULL);
 }
 
 /* The lowest level of which somebody has jobs; -1: none. */

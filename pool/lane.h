@@ -1,6 +1,6 @@
 /*
- * The jobs that wait and may begin, in lanes. May use fifo.h; knows nothing of
- * workers. Guarded by its owner's lock. Allocates nothing, so nothing here
+ * The jobs that wait and may begin, in lanes. May use store.h; knows nothing
+ * of workers. Guarded by its owner's lock. Allocates nothing, so nothing here
  * can fail.
  *
  * A lane is three FIFOs, one for each priority, and a limit of jobs running
@@ -22,11 +22,15 @@
  *                    to their end, and a user's handle; plain: one more
  *
  * A lane without pins is spare, for the next key or strand.
+ *
+ * In the plain lane's middle FIFO there are batches, too (batch.h). Who takes
+ * a job takes one out of a batch, into memory that it lends: a job's, which
+ * is that job then, until it ends.
  */
 #ifndef REQCTXI_LANE_H
 #define REQCTXI_LANE_H
 
-#include "pool/fifo.h"
+#include "pool/store.h"
 
 enum { REQCTXI_LEVELS = 3, REQCTXI_BUCKETS = 4096 };
 
@@ -59,6 +63,7 @@ struct reqctxi_queue {
     struct reqctx_lane *used; /* all with pins, the plain one too */
     struct reqctx_lane *spare;
     struct reqctx_lane **buckets; /* REQCTXI_BUCKETS by key; NULL: no keys */
+    struct reqctxi_store store;
 };
 
 void reqctxi_queue_init(struct reqctxi_queue *queue, reqctx_pool *pool,
@@ -73,40 +78,50 @@ bool reqctxi_queue_has(const struct reqctxi_queue *queue, bool high_only);
 /* The job whose turn it is, out of the queue and running; NULL: none may
  * begin. */
 struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
-                                      bool high_only);
+                                      bool high_only, struct reqctxi_job *lent);
 
-/* The same for any of those that may begin, as random chooses. */
+/* The same for any of those that may begin, as random chooses; where there are
+ * no batches. */
 struct reqctxi_job *reqctxi_queue_pop_any(struct reqctxi_queue *queue,
                                           uint64_t random);
 
+/* The same for this job, whether it may begin or not, or the oldest of a batch.
+ * lent may be NULL if it is no batch. */
+struct reqctxi_job *reqctxi_queue_take(struct reqctxi_queue *queue,
+                                       struct reqctxi_job *job,
+                                       struct reqctxi_job *lent);
+
 /*
- * Plain jobs: of the plain lane and the middle level, no futures. append puts
- * many behind those that wait; put_back, before them, counting them as not
- * running; both empty jobs. grab moves up to most from the front to the end of
- * out_jobs, and counts them as running, if no other lane may begin a job now.
- * end_plain counts as many as not running any more.
+ * Batches. append puts many behind those that wait; put_back, before them,
+ * counting them as not running; both empty batches. grab moves up to most jobs
+ * from the front to the end of out_batches, and counts them as running, if no
+ * other lane may begin a job now. end_plain counts as many as not running any
+ * more.
  */
 void reqctxi_queue_append(struct reqctxi_queue *queue,
-                          struct reqctxi_fifo *jobs);
+                          struct reqctxi_fifo *batches);
 void reqctxi_queue_put_back(struct reqctxi_queue *queue,
-                            struct reqctxi_fifo *jobs);
+                            struct reqctxi_fifo *batches);
 void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
-                        struct reqctxi_fifo *out_jobs);
+                        struct reqctxi_fifo *out_batches);
 void reqctxi_queue_end_plain(struct reqctxi_queue *queue, size_t count);
 
-/* Takes job out of its lane, wherever it stands. It is not running then. */
-void reqctxi_queue_remove(struct reqctxi_queue *queue, struct reqctxi_job *job);
+/* Makes lent a plain job of that work, taken. */
+struct reqctxi_job *reqctxi_queue_lend(struct reqctxi_queue *queue,
+                                       const struct reqctxi_work *work,
+                                       struct reqctxi_job *lent);
 
 /* Counts a job as running in its lane, whatever the limit; and not so. */
 void reqctxi_queue_begin(struct reqctxi_queue *queue, struct reqctx_lane *lane);
 void reqctxi_queue_end(struct reqctxi_queue *queue, struct reqctx_lane *lane);
 
-/* Of the lowest level of which lane has a job, the oldest; lane NULL: of the
- * lowest of all, the longest lane's. NULL: none waits. O(lanes). */
+/* Of the lowest level of which lane has a job, the oldest, or the batch that it
+ * is in; lane NULL: of the lowest of all, the longest lane's. NULL: none waits.
+ * O(lanes). */
 struct reqctxi_job *reqctxi_queue_victim(const struct reqctxi_queue *queue,
                                          const struct reqctx_lane *lane);
 
-/* The next job of its lane, whether or not it may begin. */
+/* The next job of its lane, whether or not it may begin, or its batch. */
 struct reqctxi_job *reqctxi_lane_first(const struct reqctx_lane *lane);
 
 /* The lane of key, or a new one of limit made of a spare one, pinned once

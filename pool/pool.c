@@ -130,7 +130,7 @@ void reqctxi_pool_free_memory(reqctx_pool *pool)
     for (size_t i = 0; i < REQCTXI_INBOXES; i++) {
         reqctxi_hand_end(&pool->inboxes[i]);
     }
-    reqctxi_store_end(&pool->store);
+    reqctxi_store_end(&pool->queue.store);
     reqctx_free(pool->queue.buckets);
     reqctx_free(pool->times);
     reqctx_free(pool);
@@ -310,6 +310,7 @@ reqctx_status reqctx_pool_step(reqctx_pool *pool)
     if (status != REQCTX_OK) {
         return status;
     }
+    struct reqctxi_job lent;
     pthread_mutex_lock(&pool->lock);
     if (pool->delays.first != NULL) {
         pthread_mutex_unlock(&pool->lock);
@@ -318,7 +319,7 @@ reqctx_status reqctx_pool_step(reqctx_pool *pool)
         reqctxi_state_ripen(pool, now_ns);
     }
     reqctxi_timer_tell_water(pool);
-    struct reqctxi_job *job = reqctxi_state_take(pool, NULL);
+    struct reqctxi_job *job = reqctxi_state_take(pool, NULL, &lent);
     bool is_empty = job == NULL;
     if (!is_empty) {
         reqctxi_state_end(pool, job, REQCTX_DROP_NONE);

@@ -33,6 +33,7 @@ static reqctx_status run_now(reqctx_pool *pool, struct reqctxi_job *job)
 /* Drops a job that waits for job to have its place. */
 static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
 {
+    struct reqctxi_job lent;
     struct reqctxi_job *victim = reqctxi_queue_victim(&pool->queue, NULL);
     if (pool->config.lane_capacity != 0 &&
         job->lane->count >= pool->config.lane_capacity) {
@@ -41,7 +42,7 @@ static reqctx_status push_out(reqctx_pool *pool, struct reqctxi_job *job)
     if (victim == NULL || victim->level < job->level) {
         return REQCTX_FULL;
     }
-    reqctxi_state_claim(pool, victim);
+    victim = reqctxi_state_claim(pool, victim, &lent);
     reqctxi_state_accept(pool, job);
     reqctxi_state_end(pool, victim, REQCTX_DROP_PUSHED_OUT);
     return REQCTX_OK;

@@ -134,7 +134,7 @@ void reqctxi_state_call_attention(reqctx_pool *pool)
 bool reqctxi_state_is_plain(const reqctx_pool *pool,
                             const struct reqctxi_job *job)
 {
-    return !job->is_future && job->lane == &pool->queue.plain &&
+    return job->kind <= REQCTXI_LENT && job->lane == &pool->queue.plain &&
            job->level == 1;
 }
 

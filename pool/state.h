@@ -125,7 +125,6 @@
 #include "pool/delay.h"
 #include "pool/lane.h"
 #include "pool/seat.h"
-#include "pool/store.h"
 #include "pool/worker.h"
 
 enum reqctxi_state {
@@ -203,8 +202,6 @@ struct reqctx_pool {
     struct reqctxi_row room;
     struct reqctxi_row helpers;
     struct reqctxi_row drainers;
-
-    struct reqctxi_store store;
 
     struct reqctxi_timer timer;
 };
@@ -287,11 +284,13 @@ void reqctxi_state_accept(reqctx_pool *pool, struct reqctxi_job *job);
 void reqctxi_state_accept_now(reqctx_pool *pool, struct reqctxi_job *job);
 
 /* Takes the job whose turn it is, for the calling thread, worker or not
- * (NULL), to end; NULL: none may begin here. */
+ * (NULL), to end; NULL: none may begin here. It may be lent, in that memory of
+ * the caller's, as in what else takes a job. */
 struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
-                                       struct reqctxi_worker *worker);
+                                       struct reqctxi_worker *worker,
+                                       struct reqctxi_job *lent);
 
-/* Whether job is one of those that a worker takes ahead: no future, of the
+/* Whether job is one of those that may wait as mere work: no future, of the
  * plain lane, of normal priority. */
 bool reqctxi_state_is_plain(const reqctx_pool *pool,
                             const struct reqctxi_job *job);
@@ -303,14 +302,18 @@ void reqctxi_state_count_added(reqctx_pool *pool, size_t added);
  * be NULL; NULL: all are empty, or have nothing that was seen before. */
 struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
                                         const struct reqctxi_worker *worker,
-                                        bool only_seen);
+                                        bool only_seen,
+                                        struct reqctxi_job *lent);
 
 /* The jobs in the worker's hand that have not begun wait again, and it has no
  * credit. */
 void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker);
 
-/* Takes a job that waits, wherever it is. */
-void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job);
+/* Takes a job that waits, wherever it is, or the oldest of a batch. lent may be
+ * NULL where it is none. */
+struct reqctxi_job *reqctxi_state_claim(reqctx_pool *pool,
+                                        struct reqctxi_job *job,
+                                        struct reqctxi_job *lent);
 
 /*
  * Takes the lock, back from user code. In a child that this forked, whoever
@@ -320,7 +323,7 @@ void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job);
 void reqctxi_lock_again(reqctx_pool *pool);
 
 /* Ends a job that was taken, unlocked meanwhile (ending.c). A plain job's
- * block is the pool's again then. */
+ * block is the pool's again then, or its lender's. */
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
 

@@ -1,61 +1,52 @@
 #include "pool/store.h"
 
-void reqctxi_store_give_bundle(struct reqctxi_store *store,
-                               struct reqctxi_fifo *bundle)
-{
-    if (bundle->count != 0 && store->count < REQCTXI_BUNDLES) {
-        store->bundles[store->count++] = *bundle;
-    } else if (bundle->count != 0) {
-        bundle->last->next = store->dead;
-        store->dead = bundle->first;
-    }
-    *bundle = (struct reqctxi_fifo){.count = 0};
-}
+enum { SOME = 64 }; /* that are freed at once */
 
-void reqctxi_store_give(struct reqctxi_store *store, struct reqctxi_job *block)
+void reqctxi_store_give(struct reqctxi_store *store, struct reqctxi_job *job)
 {
-    if (block->is_future) {
-        block->next = store->dead;
-        store->dead = block;
-        return;
-    }
-    reqctxi_fifo_push_front(&store->loose, block);
-    if (store->loose.count >= REQCTXI_BUNDLE) {
-        reqctxi_store_give_bundle(store, &store->loose);
+    if (job->kind == REQCTXI_BLOCK && store->blocks.count < REQCTXI_BLOCKS) {
+        reqctxi_pile_push(&store->blocks, job);
+    } else if (job->kind == REQCTXI_BATCH &&
+               store->batches.count < REQCTXI_BATCHES) {
+        reqctxi_pile_push(&store->batches, job);
+    } else if (job->kind != REQCTXI_LENT) {
+        reqctxi_pile_push(&store->dead, job);
     }
 }
 
-void reqctxi_store_take_bundle(struct reqctxi_store *store,
-                               struct reqctxi_fifo *out_blocks)
+void reqctxi_store_give_all(struct reqctxi_store *store,
+                            struct reqctxi_pile *pile)
 {
-    if (store->count != 0) {
-        reqctxi_fifo_append(out_blocks, &store->bundles[--store->count]);
-    } else {
-        reqctxi_fifo_append(out_blocks, &store->loose);
+    while (pile->first != NULL) {
+        reqctxi_store_give(store, reqctxi_pile_pop(pile));
     }
 }
 
-struct reqctxi_job *reqctxi_store_take(struct reqctxi_store *store)
+static void trim(struct reqctxi_store *store, struct reqctxi_pile *pile,
+                 size_t kept)
 {
-    struct reqctxi_fifo *loose = &store->loose;
-    if (loose->count == 0) {
-        reqctxi_store_take_bundle(store, loose);
+    for (int i = 0; i < SOME && pile->count > kept; i++) {
+        reqctxi_pile_push(&store->dead, reqctxi_pile_pop(pile));
     }
-    return loose->count != 0 ? reqctxi_fifo_remove(loose, loose->first) : NULL;
+}
+
+bool reqctxi_store_trim(struct reqctxi_store *store)
+{
+    trim(store, &store->blocks, REQCTXI_BLOCKS_KEPT);
+    trim(store, &store->batches, REQCTXI_BATCHES_KEPT);
+    return store->dead.count != 0;
 }
 
 struct reqctxi_job *reqctxi_store_take_dead(struct reqctxi_store *store)
 {
-    struct reqctxi_job *dead = store->dead;
-    store->dead = NULL;
+    struct reqctxi_job *dead = store->dead.first;
+    store->dead = (struct reqctxi_pile){.count = 0};
     return dead;
 }
 
 void reqctxi_store_end(struct reqctxi_store *store)
 {
-    while (store->count != 0) {
-        reqctxi_free_blocks(store->bundles[--store->count].first);
-    }
-    reqctxi_free_blocks(store->loose.first);
-    reqctxi_free_blocks(store->dead);
+    reqctxi_free_blocks(store->blocks.first);
+    reqctxi_free_blocks(store->batches.first);
+    reqctxi_free_blocks(store->dead.first);
 }

@@ -65,7 +65,7 @@ static bool supply(struct submission *submission)
     if (lane != NULL) {
         reqctxi_lane_give(&pool->queue, lane);
     } else if (block != NULL) {
-        reqctxi_store_give(&pool->store, block);
+        reqctxi_store_give(&pool->queue.store, block);
     }
     return lane != NULL || block != NULL;
 }
@@ -85,13 +85,15 @@ static reqctx_status place(struct submission *submission)
             if (status != REQCTX_OK) {
                 return status;
             }
-            block = made->is_future ? made : reqctxi_store_take(&pool->store);
+            block = made->kind == REQCTXI_FUTURE
+                        ? made
+                        : reqctxi_pile_pop(&pool->queue.store.blocks);
         }
         if (block == NULL && !supply(submission)) {
             return REQCTX_NOMEM;
         }
     }
-    if (!made->is_future) {
+    if (block != made) {
         *block = *made;
         submission->job = block;
     }
@@ -108,7 +110,7 @@ static void displace(struct submission *submission, struct reqctxi_job *made)
     }
     if (job != made) {
         *made = *job;
-        reqctxi_store_give(&pool->store, job);
+        reqctxi_store_give(&pool->queue.store, job);
         submission->job = made;
     }
 }
@@ -168,8 +170,8 @@ static void count_refusal(reqctx_pool *pool)
 static bool may_go_on_credit(const struct submission *submission)
 {
     const struct reqctxi_job *made = submission->job;
-    return !made->is_future && made->level == 1 && !submission->has_key &&
-           submission->order->lane == NULL;
+    return made->kind != REQCTXI_FUTURE && made->level == 1 &&
+           !submission->has_key && submission->order->lane == NULL;
 }
 
 /* Submits what has been made, in place; made is let go if it is refused. */
@@ -179,7 +181,7 @@ static reqctx_status submit(struct submission *submission)
     struct reqctxi_job *made = submission->job;
     struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
     if (may_go_on_credit(submission) &&
-        reqctxi_credit_put(pool, debtor, made)) {
+        reqctxi_credit_put(pool, debtor, &made->work)) {
         return REQCTX_OK;
     }
     pthread_mutex_lock(&pool->lock);
@@ -217,7 +219,7 @@ static reqctx_status make_and_submit(struct submission *submission)
 static reqctx_status submit_plain(reqctx_pool *pool, const reqctx_job *order)
 {
     struct reqctxi_job job;
-    job.is_future = false;
+    job.kind = REQCTXI_BLOCK;
     return make_and_submit(
         &(struct submission){.pool = pool, .order = order, .job = &job});
 }
@@ -230,7 +232,7 @@ static reqctx_status submit_future(reqctx_pool *pool, const reqctx_job *order,
         count_refusal(pool);
         return REQCTX_NOMEM;
     }
-    *future = (reqctx_future){.job.is_future = true,
+    *future = (reqctx_future){.job.kind = REQCTXI_FUTURE,
                               .holders = out_future != NULL ? 2 : 1,
                               .group = order->group};
     reqctx_status status = make_and_submit(&(struct submission){

@@ -63,18 +63,18 @@ static bool may_fill(const reqctx_pool *pool)
 static void fill_hand(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     size_t share = pool->queue.count / (2 * (size_t)pool->live);
-    struct reqctxi_fifo jobs = {.count = 0};
+    struct reqctxi_fifo batches = {.count = 0};
     if (share == 0 || !may_fill(pool) ||
         reqctxi_hand_peek(&worker->hand) != 0) {
         return;
     }
     reqctxi_queue_grab(&pool->queue, share < HAND_MAX ? share : HAND_MAX,
-                       &jobs);
-    if (jobs.count != 0) {
-        pool->running += jobs.count;
+                       &batches);
+    if (batches.count != 0) {
+        pool->running += batches.count;
         pool->hands += !worker->has_hand;
         worker->has_hand = true;
-        reqctxi_hand_fill(&worker->hand, &jobs);
+        reqctxi_hand_fill(&worker->hand, &batches);
     }
 }
 
@@ -120,28 +120,31 @@ void reqctxi_state_put_back(reqctx_pool *pool, struct reqctxi_worker *worker)
     }
 }
 
-static struct reqctxi_job *
-steal_from(reqctx_pool *pool, struct reqctxi_worker *worker, bool only_seen)
+static struct reqctxi_job *steal_from(reqctx_pool *pool,
+                                      struct reqctxi_worker *worker,
+                                      bool only_seen, struct reqctxi_job *lent)
 {
     if (!worker->has_hand || reqctxi_hand_peek(&worker->hand) == 0) {
         return NULL;
     }
     size_t added;
-    struct reqctxi_job *job =
-        reqctxi_hand_steal(&worker->hand, only_seen, &added);
+    struct reqctxi_work work;
+    bool is_stolen =
+        reqctxi_hand_steal(&worker->hand, only_seen, &work, &added);
     reqctxi_state_count_added(pool, added);
-    return job;
+    return is_stolen ? reqctxi_queue_lend(&pool->queue, &work, lent) : NULL;
 }
 
 struct reqctxi_job *reqctxi_state_steal(reqctx_pool *pool,
                                         const struct reqctxi_worker *worker,
-                                        bool only_seen)
+                                        bool only_seen,
+                                        struct reqctxi_job *lent)
 {
     struct reqctxi_job *job = NULL;
     struct reqctxi_worker *other = pool->hands != 0 ? pool->workers : NULL;
     while (job == NULL && other != NULL) {
         if (other != worker) {
-            job = steal_from(pool, other, only_seen);
+            job = steal_from(pool, other, only_seen, lent);
         }
         other = other->next;
     }
@@ -159,18 +162,19 @@ static void put_some_back(reqctx_pool *pool, struct reqctxi_worker *worker)
 }
 
 static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
-                                          struct reqctxi_worker *worker)
+                                          struct reqctxi_worker *worker,
+                                          struct reqctxi_job *lent)
 {
     put_some_back(pool, worker);
     bool only_high = reqctxi_state_high_only(pool);
     bool is_busy = reqctxi_queue_has(&pool->queue, only_high);
     struct reqctxi_job *job = NULL;
     if (!only_high && !reqctxi_queue_has(&pool->queue, true)) {
-        job = reqctxi_state_steal(pool, worker, is_busy);
+        job = reqctxi_state_steal(pool, worker, is_busy, lent);
     }
     bool is_stolen = job != NULL;
     if (!is_stolen) {
-        job = reqctxi_queue_pop(&pool->queue, only_high);
+        job = reqctxi_queue_pop(&pool->queue, only_high, lent);
     }
     if (job == NULL) {
         return NULL;
@@ -190,7 +194,8 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
 }
 
 struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
-                                       struct reqctxi_worker *worker)
+                                       struct reqctxi_worker *worker,
+                                       struct reqctxi_job *lent)
 {
     struct reqctxi_job *job = NULL;
     if (pool->state == REQCTXI_CLOSED) {
@@ -198,12 +203,12 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
     }
     reqctxi_state_gather(pool);
     if (worker != NULL) {
-        return pool->active < pool->target ? take_as_worker(pool, worker)
+        return pool->active < pool->target ? take_as_worker(pool, worker, lent)
                                            : NULL;
     }
     job = pool->config.seed != 0
               ? reqctxi_queue_pop_any(&pool->queue, next_random(&pool->seed))
-              : reqctxi_queue_pop(&pool->queue, false);
+              : reqctxi_queue_pop(&pool->queue, false, lent);
     return job != NULL ? taken(pool, job) : NULL;
 }
 
@@ -235,13 +240,15 @@ void reqctxi_state_unblock(reqctx_pool *pool, struct reqctxi_worker *worker)
     }
 }
 
-void reqctxi_state_claim(reqctx_pool *pool, struct reqctxi_job *job)
+struct reqctxi_job *reqctxi_state_claim(reqctx_pool *pool,
+                                        struct reqctxi_job *job,
+                                        struct reqctxi_job *lent)
 {
     if (job->state == REQCTXI_DELAYED) {
         reqctxi_delay_remove(&pool->delays, reqctxi_future_of(job));
+        reqctxi_queue_begin(&pool->queue, job->lane);
     } else {
-        reqctxi_queue_remove(&pool->queue, job);
+        job = reqctxi_queue_take(&pool->queue, job, lent);
     }
-    reqctxi_queue_begin(&pool->queue, job->lane);
-    taken(pool, job);
+    return taken(pool, job);
 }

@@ -259,7 +259,7 @@ static reqctx_status help(reqctx_pool *pool, struct reqctxi_job *next,
     reqctx_status status = reqctxi_worker_has_stack(false);
     if (status == REQCTX_OK) {
         int64_t left_ns;
-        reqctxi_state_claim(pool, next);
+        reqctxi_state_claim(pool, next, NULL);
         reqctxi_state_end(pool, next, REQCTX_DROP_NONE);
         pthread_mutex_unlock(&pool->lock);
         status = ask(limit, &left_ns);

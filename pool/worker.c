@@ -17,8 +17,6 @@ enum {
     FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
 };
 
-enum { BUNDLES_KEPT = 64 };
-
 /* How often a worker looks before it sleeps, and how many at once. */
 enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };
 
@@ -159,8 +157,8 @@ static int64_t real_now_ns(void)
  * whether it was any use the last times; and if others have the core for long
  * it sleeps, so that who needs it sooner can be called.
  */
-static struct reqctxi_job *seek(reqctx_pool *pool,
-                                struct reqctxi_worker *worker)
+static struct reqctxi_job *
+seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
 {
     struct reqctxi_job *job = NULL;
     unsigned looks = worker->patience;
@@ -175,7 +173,7 @@ static struct reqctxi_job *seek(reqctx_pool *pool,
         pthread_mutex_lock(&pool->lock);
         pool->seekers--;
         pool->free--;
-        job = reqctxi_state_take(pool, worker);
+        job = reqctxi_state_take(pool, worker, lent);
         looks = real_now_ns() < end_ns ? looks : 0;
     }
     unsigned patience =
@@ -186,32 +184,32 @@ static struct reqctxi_job *seek(reqctx_pool *pool,
     return job;
 }
 
-/* Frees a bundle of blocks, if there are more than a pool should keep that
- * has nothing to do. */
+/* Frees some memory, if there is more than a pool should keep that has nothing
+ * to do. */
 static bool free_some(reqctx_pool *pool)
 {
-    struct reqctxi_fifo blocks = {.count = 0};
-    if (pool->store.count <= BUNDLES_KEPT) {
+    if (!reqctxi_store_trim(&pool->queue.store)) {
         return false;
     }
-    reqctxi_store_take_bundle(&pool->store, &blocks);
+    struct reqctxi_job *dead = reqctxi_store_take_dead(&pool->queue.store);
     pthread_mutex_unlock(&pool->lock);
-    reqctxi_free_blocks(blocks.first);
+    reqctxi_free_blocks(dead);
     reqctxi_lock_again(pool);
     return !reqctxi_is_forked(pool);
 }
 
 static struct reqctxi_job *find_work(reqctx_pool *pool,
-                                     struct reqctxi_worker *worker)
+                                     struct reqctxi_worker *worker,
+                                     struct reqctxi_job *lent)
 {
     struct reqctxi_job *job =
-        is_kept(pool) ? reqctxi_state_take(pool, worker) : NULL;
+        is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
     if (job == NULL) {
         reqctxi_state_put_back(pool, worker);
-        job = seek(pool, worker);
+        job = seek(pool, worker, lent);
     }
     while (job == NULL && free_some(pool)) {
-        job = is_kept(pool) ? reqctxi_state_take(pool, worker) : NULL;
+        job = is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
     }
     return job;
 }
@@ -221,7 +219,8 @@ static void serve(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     bool has_idled = false;
     while (pool->state < REQCTXI_STOPPED) {
-        struct reqctxi_job *job = find_work(pool, worker);
+        struct reqctxi_job lent;
+        struct reqctxi_job *job = find_work(pool, worker, &lent);
         if (job != NULL) {
             if (reqctxi_state_is_plain(pool, job)) {
                 reqctxi_state_end_plain(pool, worker, job);
