@@ -130,8 +130,8 @@ bool reqctxi_hand_steal(struct reqctxi_hand *hand, bool only_seen,
     return is_taken;
 }
 
-/* Moves the oldest job of own, by itself, to out_jobs, if there is a batch for
- * it. */
+/* Moves the oldest job of own to out_jobs; with those of its batch, if there is
+ * none to put it in. */
 static void let_go_oldest(struct reqctxi_hand *hand,
                           struct reqctxi_fifo *out_jobs)
 {
@@ -140,8 +140,11 @@ static void let_go_oldest(struct reqctxi_hand *hand,
         struct reqctxi_batch *one = reqctxi_batch_of(batch);
         reqctxi_batch_open(batch, hand->own.first->since_ns);
         take(hand, &hand->own, false, &one->jobs[one->end++]);
-        reqctxi_fifo_push(out_jobs, batch);
+    } else {
+        batch = reqctxi_fifo_remove(&hand->own, hand->own.first);
+        change_count(hand, -reqctxi_job_weight(batch));
     }
+    reqctxi_fifo_push(out_jobs, batch);
 }
 
 size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,

@@ -100,8 +100,9 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *batches);
 bool reqctxi_hand_steal(struct reqctxi_hand *hand, bool only_seen,
                         struct reqctxi_work *out_work, size_t *out_added);
 
-/* Takes out those that were taken ahead, and of its own the oldest or all; says
- * how many were added since the pool has counted. */
+/* Takes out those that were taken ahead, and of its own the oldest (some more,
+ * if no batch is to spare) or all; says how many were added since the pool has
+ * counted. */
 size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
                            struct reqctxi_fifo *out_ahead,
                            struct reqctxi_fifo *out_own);

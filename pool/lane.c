@@ -199,22 +199,22 @@ void reqctxi_queue_put_back(struct reqctxi_queue *queue,
     }
 }
 
-/* Takes the first batch out of fifo, or as many of its jobs as there is a use
- * for. NULL: there is no batch to put them in. */
+/* Takes the first batch out of fifo; or as many of its jobs as there is a use
+ * for, if there is a batch to put them in. */
 static struct reqctxi_job *cut(struct reqctxi_queue *queue,
                                struct reqctxi_fifo *fifo, size_t most)
 {
-    if (reqctxi_job_weight(fifo->first) <= most) {
-        return reqctxi_fifo_remove(fifo, fifo->first);
+    struct reqctxi_job *first = fifo->first;
+    struct reqctxi_job *part = reqctxi_job_weight(first) > most
+                                   ? reqctxi_pile_pop(&queue->store.batches)
+                                   : NULL;
+    if (part == NULL) {
+        return reqctxi_fifo_remove(fifo, first);
     }
-    struct reqctxi_job *part = reqctxi_pile_pop(&queue->store.batches);
-    if (part != NULL) {
-        struct reqctxi_batch *batch = reqctxi_batch_of(part);
-        reqctxi_batch_open(part, fifo->first->since_ns);
-        while (batch->end < most) {
-            reqctxi_fifo_take_work(fifo, fifo->first, false,
-                                   &batch->jobs[batch->end++]);
-        }
+    struct reqctxi_batch *batch = reqctxi_batch_of(part);
+    reqctxi_batch_open(part, first->since_ns);
+    while (batch->end < most) {
+        reqctxi_fifo_take_work(fifo, first, false, &batch->jobs[batch->end++]);
     }
     return part;
 }
