@@ -136,6 +136,26 @@ static void call_captures(void)
     must(calls == 4);
 }
 
+static void call_snapshots(void)
+{
+    reqctx_snapshot snapshot;
+    reqctx_snapshot empty;
+    reqctx_capture capture;
+    int calls = 0;
+    REQCTX_WITH(plain, 6) {
+        reqctx_snapshot_take(&snapshot);
+    }
+    reqctx_snapshot_to_capture(&snapshot, &capture);
+    must(reqctx_capture_enter(&capture) == REQCTX_OK);
+    see_six(&calls);
+    must(reqctx_capture_leave(&capture) == REQCTX_OK);
+    must(reqctx_capture_to_snapshot(&capture, &snapshot) == REQCTX_OK);
+    must(reqctx_snapshot_take_from(NULL, &empty) == REQCTX_OK);
+    reqctx_snapshot_drop(&snapshot);
+    reqctx_snapshot_drop(&empty);
+    must(calls == 1);
+}
+
 static void count_switch(void *arg)
 {
     ++*(int *)arg;
@@ -169,5 +189,6 @@ void call_everything(void)
     call_variables();
     call_contexts();
     call_captures();
+    call_snapshots();
     call_fibers();
 }
