@@ -201,6 +201,29 @@ static void step_drop_capture(void)
     }
 }
 
+/* What a capture has goes into a snapshot, and on in whichever is free. */
+static void step_rest_capture(void)
+{
+    struct captured *captured = &world.captures[roll(CAPTURES)];
+    struct captured *next = &world.captures[roll(CAPTURES)];
+    bool is_entered = captured->frame.entered_on != NULL;
+    reqctx_snapshot snapshot;
+    agree(reqctx_capture_to_snapshot(&captured->capture, &snapshot),
+          is_entered ? REQCTX_ENTERED : REQCTX_OK);
+    if (is_entered) {
+        return;
+    }
+    struct frame frame = {.number = new_number()};
+    copy_codes(&frame, &captured->frame);
+    captured->frame = (struct frame){.number = new_number()};
+    if (next->frame.entered_on != NULL) {
+        next = captured;
+    }
+    agree(reqctx_capture_drop(&next->capture), REQCTX_OK);
+    reqctx_snapshot_to_capture(&snapshot, &next->capture);
+    next->frame = frame;
+}
+
 static void step_new_fiber(void)
 {
     struct fiber *fiber = &world.fibers[roll(FIBERS)];
@@ -315,6 +338,7 @@ void step_plainly(void)
                                           step_enter_capture,
                                           step_leave_capture,
                                           step_drop_capture,
+                                          step_rest_capture,
                                           step_new_fiber,
                                           step_enter_fiber,
                                           step_enter_fiber,

@@ -317,12 +317,12 @@ static void take_step(void)
 
 static void keep_step(void)
 {
-    struct captured *captured = &world.kept[world_dice(KEPT)];
+    struct kept *kept = &world.kept[world_dice(KEPT)];
     world_arm();
-    must(reqctx_capture_drop(&captured->capture) == REQCTX_OK);
-    reqctx_capture_take(&captured->capture);
+    reqctx_snapshot_drop(&kept->snapshot);
+    reqctx_snapshot_take(&kept->snapshot);
     world_disarm();
-    world_new_frame(&captured->frame, &world_current()->map, NULL);
+    model_copy(&kept->map, &world_current()->map);
 }
 
 static void enter_capture_step(void)

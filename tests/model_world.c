@@ -92,9 +92,6 @@ void world_begin(size_t slot_count)
     for (size_t i = 0; i < CAPTURES; i++) {
         world_new_frame(&world.captures[i].frame, NULL, NULL);
     }
-    for (size_t i = 0; i < KEPT; i++) {
-        world_new_frame(&world.kept[i].frame, NULL, NULL);
-    }
     for (size_t i = 0; i < PLAYERS; i++) {
         begin_player(&world.players[i]);
     }
@@ -120,7 +117,7 @@ void world_end(void)
         must(reqctx_capture_drop(&world.captures[i].capture) == REQCTX_OK);
     }
     for (size_t i = 0; i < KEPT; i++) {
-        must(reqctx_capture_drop(&world.kept[i].capture) == REQCTX_OK);
+        reqctx_snapshot_drop(&world.kept[i].snapshot);
     }
     for (size_t i = MODEL_KINDS; i < world.slot_count; i++) {
         reqctx_var_drop(model_vars[world.slots[i]].var);
@@ -183,13 +180,27 @@ static void check_context(struct context *context)
     }
 }
 
+static void check_inside(reqctx_capture *capture, const struct model_map *map)
+{
+    must(reqctx_capture_enter(capture) == REQCTX_OK);
+    model_check_current(map);
+    must(reqctx_capture_leave(capture) == REQCTX_OK);
+}
+
 static void check_capture(struct captured *captured)
 {
     if (captured->frame.player == NOBODY) {
-        must(reqctx_capture_enter(&captured->capture) == REQCTX_OK);
-        model_check_current(&captured->frame.map);
-        must(reqctx_capture_leave(&captured->capture) == REQCTX_OK);
+        check_inside(&captured->capture, &captured->frame.map);
     }
+}
+
+/* By way of a capture, and back. */
+static void check_kept(struct kept *kept)
+{
+    reqctx_capture capture;
+    reqctx_snapshot_to_capture(&kept->snapshot, &capture);
+    check_inside(&capture, &kept->map);
+    must(reqctx_capture_to_snapshot(&capture, &kept->snapshot) == REQCTX_OK);
 }
 
 void world_check_some(void)
@@ -201,7 +212,7 @@ void world_check_some(void)
     } else if (which < CONTEXTS + CAPTURES) {
         check_capture(&world.captures[which - CONTEXTS]);
     } else {
-        check_capture(&world.kept[which - CONTEXTS - CAPTURES]);
+        check_kept(&world.kept[which - CONTEXTS - CAPTURES]);
     }
 }
 
@@ -215,6 +226,6 @@ void world_check_all(void)
         check_capture(&world.captures[i]);
     }
     for (size_t i = 0; i < KEPT; i++) {
-        check_capture(&world.kept[i]);
+        check_kept(&world.kept[i]);
     }
 }

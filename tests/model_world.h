@@ -47,6 +47,11 @@ struct captured {
     struct frame frame;
 };
 
+struct kept {
+    reqctx_snapshot snapshot;
+    struct model_map map;
+};
+
 struct slip {
     reqctx_token token;
     enum { BLANK, LIVE, SPENT } state;
@@ -59,7 +64,7 @@ extern struct world {
     struct player players[PLAYERS];
     struct context contexts[CONTEXTS];
     struct captured captures[CAPTURES];
-    struct captured kept[KEPT]; /* never entered but to check them */
+    struct kept kept[KEPT]; /* never entered but to check them */
     struct slip slips[TOKENS];
     size_t slots[SLOTS]; /* the variables that can be set, in model_vars */
     size_t slot_count;
