@@ -83,7 +83,7 @@ REQCTX_API reqctx_status reqctx_capture_drop(reqctx_capture *capture);
  * Take and take from are as those of a capture. To capture moves the snapshot
  * into a capture, and to snapshot moves what that has now, set inside or not,
  * back; what it was moved out of is one of the empty context then. Drop lets
- * go of a snapshot that is not wanted.
+ * go of a snapshot, which is one of the empty context then, too.
  *
  * snapshot, out_snapshot, out_capture  not NULL, but where there is a status.
  *
