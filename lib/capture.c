@@ -67,9 +67,9 @@ reqctx_status reqctx_capture_drop(reqctx_capture *capture)
     return REQCTX_OK;
 }
 
-void reqctx_snapshot_take(reqctx_snapshot *out_snapshot)
+reqctx_snapshot reqctx_snapshot_take(void)
 {
-    out_snapshot->map = reqctxi_thread_snapshot(reqctxi_thread());
+    return (reqctx_snapshot){reqctxi_thread_snapshot(reqctxi_thread())};
 }
 
 reqctx_status reqctx_snapshot_take_from(reqctx *ctx,
@@ -186,12 +186,12 @@ reqctx_status reqctx_wrap(void (*function)(void *arg), void *arg,
 
 void reqctxi_call_in(reqctx_map map, void (*function)(void *arg), void *arg)
 {
-    reqctx_capture capture;
-    make(&capture, map);
-    reqctx_capture_enter(&capture);
+    reqctx_frame frame;
+    reqctxi_frame_make(&frame, map, REQCTXI_FRAME_CAPTURE);
+    reqctxi_frame_begin(&frame);
     function(arg);
-    reqctx_capture_leave(&capture);
-    reqctx_capture_drop(&capture);
+    reqctxi_frame_end(&frame);
+    reqctxi_node_drop(frame.map.root);
 }
 
 void reqctx_call(void *closure)

@@ -81,15 +81,9 @@ __attribute__((noinline)) static bool put_off(reqctx_drops *drops,
     return had_hooks;
 }
 
-bool reqctx_capture_drop_later(reqctx_capture *capture, reqctx_drops *drops)
+/* Lets go of root later; whether hooks may have been called. */
+static inline bool drop_later(struct reqctx_node *root, reqctx_drops *drops)
 {
-    /* Relaxed: who drops a capture has it to himself, unless it is entered,
-     * and that is a mistake. */
-    if (capture == NULL || drops == NULL ||
-        __atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
-        return false;
-    }
-    struct reqctx_node *root = reqctxi_frame_clear(&capture->frame);
     if (root == NULL) {
         return false;
     }
@@ -98,6 +92,17 @@ bool reqctx_capture_drop_later(reqctx_capture *capture, reqctx_drops *drops)
     }
     drops->count++;
     return false;
+}
+
+bool reqctx_capture_drop_later(reqctx_capture *capture, reqctx_drops *drops)
+{
+    /* Relaxed: who drops a capture has it to himself, unless it is entered,
+     * and that is a mistake. */
+    if (capture == NULL || drops == NULL ||
+        __atomic_load_n(&capture->frame.state, __ATOMIC_RELAXED) != 0) {
+        return false;
+    }
+    return drop_later(reqctxi_frame_clear(&capture->frame), drops);
 }
 
 /* Whether root is base with no more than patches in front: who has root then
@@ -111,13 +116,44 @@ static bool is_made_of(const struct reqctx_node *base,
     return root == base;
 }
 
+/* Whether all that is put off is kept alive by who has root anyway. */
+static inline bool fits(const reqctx_drops *drops,
+                        const struct reqctx_node *root)
+{
+    return drops->count == 0 || is_made_of(drops->root, root);
+}
+
 bool reqctx_drops_keep(reqctx_drops *drops, const reqctx_capture *next)
 {
     if (drops == NULL || drops->count == 0 ||
-        (next != NULL && is_made_of(drops->root, next->frame.map.root))) {
+        (next != NULL && fits(drops, next->frame.map.root))) {
         return false;
     }
     return end(drops);
+}
+
+reqctx_status reqctx_drops_run(reqctx_drops *drops, reqctx_snapshot *snapshot,
+                               void (*function)(void *arg), void *arg,
+                               bool *out_had_hooks)
+{
+    if (drops == NULL || snapshot == NULL || function == NULL) {
+        return REQCTX_INVALID;
+    }
+    if (!fits(drops, snapshot->map.root)) {
+        return REQCTX_PENDING;
+    }
+    reqctx_frame frame;
+    reqctxi_frame_make(&frame, snapshot->map, REQCTXI_FRAME_CAPTURE);
+    snapshot->map.root = NULL;
+    snapshot->map.count = 0;
+    reqctxi_frame_begin(&frame);
+    function(arg);
+    reqctx_status status = reqctxi_frame_end(&frame);
+    bool had_hooks = drop_later(frame.map.root, drops);
+    if (out_had_hooks != NULL) {
+        *out_had_hooks = had_hooks || status != REQCTX_OK;
+    }
+    return status;
 }
 
 bool reqctx_drops_end(reqctx_drops *drops)

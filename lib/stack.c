@@ -122,6 +122,16 @@ static void release(uintptr_t *word)
     __atomic_store_n(word, IDLE, __ATOMIC_RELEASE);
 }
 
+/* Makes frame, which has been seized, current. */
+static inline void push(struct reqctxi_thread *thread,
+                        struct reqctxi_stack *stack, reqctx_frame *frame)
+{
+    frame->outer = stack->current;
+    stack->current = frame;
+    reqctxi_thread_go_on(thread, frame);
+    reqctxi_watch_tell();
+}
+
 reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
 {
     REQCTXI_OPAQUE_BODY;
@@ -133,11 +143,18 @@ reqctx_status reqctxi_frame_enter(reqctx_frame *frame)
     if (seize_frame(frame, (uintptr_t)stack) != IDLE) {
         return REQCTX_ENTERED;
     }
-    frame->outer = stack->current;
-    stack->current = frame;
-    reqctxi_thread_go_on(thread, frame);
-    reqctxi_watch_tell();
+    push(thread, stack, frame);
     return REQCTX_OK;
+}
+
+void reqctxi_frame_begin(reqctx_frame *frame)
+{
+    REQCTXI_OPAQUE_BODY;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    struct reqctxi_stack *stack = thread->on;
+    reqctxi_thread_is_registered(thread); /* as above */
+    frame->state = (uintptr_t)stack;
+    push(thread, stack, frame);
 }
 
 /* Whether state is the address of a stack that the thread works on, or will
@@ -191,19 +208,37 @@ static inline void release_frame(reqctx_frame *frame)
     }
 }
 
+/* Goes on in the frame below, the current one being frame. */
+static inline void pop(struct reqctxi_thread *thread, reqctx_frame *frame)
+{
+    struct reqctxi_stack *stack = thread->on;
+    reqctx_frame *outer = frame->outer;
+    stack->current = outer;
+    frame->outer = NULL;
+    reqctxi_thread_go_on(thread, outer != NULL ? outer : &stack->base);
+}
+
 void reqctxi_frame_leave_current(void)
 {
     REQCTXI_OPAQUE_BODY;
     struct reqctxi_thread *thread = reqctxi_thread();
-    struct reqctxi_stack *stack = thread->on;
     reqctx_frame *frame = thread->frame;
-    reqctx_frame *outer = frame->outer;
-    reqctx_frame *next = outer != NULL ? outer : &stack->base;
-    stack->current = outer;
-    frame->outer = NULL;
-    reqctxi_thread_go_on(thread, next);
+    pop(thread, frame);
     release_frame(frame);
     reqctxi_watch_tell();
+}
+
+reqctx_status reqctxi_frame_end(reqctx_frame *frame)
+{
+    REQCTXI_OPAQUE_BODY;
+    struct reqctxi_thread *thread = reqctxi_thread();
+    if (thread->frame == frame) {
+        pop(thread, frame);
+        reqctxi_watch_tell();
+        return REQCTX_OK;
+    }
+    reqctx_status status = reqctxi_frame_here(frame);
+    return status == REQCTX_OK ? reqctxi_frame_leave(frame) : status;
 }
 
 reqctx_status reqctxi_stack_unwind(void)

@@ -146,6 +146,11 @@ static inline uint64_t reqctxi_frame_number(reqctx_frame *frame)
  * already. */
 REQCTXI_OPAQUE reqctx_status reqctxi_frame_enter(reqctx_frame *frame);
 
+/* The same for a frame that has just been made and that nobody else knows; and
+ * its leave, after which there is no frame: REQCTX_LEFT_ENTERED as below. */
+REQCTXI_OPAQUE void reqctxi_frame_begin(reqctx_frame *frame);
+REQCTXI_OPAQUE reqctx_status reqctxi_frame_end(reqctx_frame *frame);
+
 /* Whether the calling thread is in frame, on whichever of its stacks:
  * REQCTX_OK, NOT_ENTERED or ENTERED. */
 reqctx_status reqctxi_frame_here(const reqctx_frame *frame);

@@ -66,7 +66,7 @@ static struct reqctxi_hand *find_inbox(reqctx_pool *pool)
     /* Where a thread's variables lie, in pages: next to its stack, so that
      * threads that were started one after the other have different ones. */
     size_t page = (uintptr_t)&mine / 4096;
-    return &pool->inboxes[is_unbounded(pool) ? page % REQCTXI_INBOXES : 0];
+    return &pool->inboxes[page & pool->inbox_mask];
 }
 
 struct reqctxi_debtor reqctxi_credit_debtor(reqctx_pool *pool)
@@ -162,23 +162,53 @@ static bool restock(reqctx_pool *pool, struct reqctxi_hand *hand)
     return has_some;
 }
 
-bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
-                        const struct reqctxi_work *work)
+/* A place with the latch of hand, where there was none; or NULL. */
+__attribute__((noinline)) static struct reqctxi_work *
+make_place(reqctx_pool *pool, struct reqctxi_debtor debtor)
 {
-    enum reqctxi_put put;
-    int64_t now_ns;
-    const int64_t *time = NULL;
+    struct reqctxi_work *place;
+    enum reqctxi_place missing;
     bool has_memory = true;
+    const int64_t *time = NULL;
+    int64_t now_ns;
     do {
-        put = reqctxi_hand_put(debtor.hand, work, debtor.worker != NULL, time);
-        if (put == REQCTXI_NO_TIME) {
+        place = reqctxi_hand_make_place(debtor.hand, debtor.worker != NULL,
+                                        time, &missing);
+        if (missing == REQCTXI_NO_TIME) {
             now_ns = reqctx_now_coarse_ns();
             time = &now_ns;
-        } else if (put == REQCTXI_NO_BATCH) {
+        } else if (missing == REQCTXI_NO_BATCH) {
             has_memory = restock(pool, debtor.hand);
         }
-    } while (put > REQCTXI_NO_CREDIT && has_memory);
-    return put == REQCTXI_PUT;
+    } while (place == NULL && missing != REQCTXI_NO_CREDIT && has_memory);
+    return place;
+}
+
+/* Field by field, which are in registers mostly: to write them to memory, and
+ * to read that in greater pieces at once, stalls. */
+static inline bool put(reqctx_pool *pool, struct reqctxi_work work)
+{
+    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
+    bool is_own = debtor.worker != NULL;
+    struct reqctxi_work *place = reqctxi_hand_begin_put(debtor.hand, is_own);
+    if (__builtin_expect(place == NULL, 0)) {
+        place = make_place(pool, debtor);
+    }
+    if (place == NULL) {
+        return false;
+    }
+    place->run = work.run;
+    place->drop = work.drop;
+    place->arg = work.arg;
+    place->label = work.label;
+    place->snapshot = work.snapshot;
+    reqctxi_hand_end_put(debtor.hand, is_own);
+    return true;
+}
+
+bool reqctxi_credit_put(reqctx_pool *pool, const struct reqctxi_work *work)
+{
+    return put(pool, *work);
 }
 
 bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
@@ -189,11 +219,12 @@ bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
     }
     struct reqctxi_work work = {.run = run, .arg = arg};
     if (!is_empty) {
-        reqctx_snapshot_take(&work.snapshot);
+        work.snapshot = reqctx_snapshot_take();
     }
-    bool is_put = reqctxi_credit_put(pool, reqctxi_credit_debtor(pool), &work);
-    if (!is_put) {
-        reqctx_snapshot_drop(&work.snapshot);
+    if (__builtin_expect(!put(pool, work), 0)) {
+        reqctx_snapshot unused = work.snapshot;
+        reqctx_snapshot_drop(&unused);
+        return false;
     }
-    return is_put;
+    return true;
 }

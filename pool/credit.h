@@ -16,10 +16,9 @@ struct reqctxi_debtor {
 
 struct reqctxi_debtor reqctxi_credit_debtor(reqctx_pool *pool);
 
-/* Moves the work of a plain job, of the plain lane, there. False: it has no
- * credit, or memory. */
-bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
-                        const struct reqctxi_work *work);
+/* Moves the work of a plain job, of the plain lane, where it belongs. False: it
+ * has no credit, or memory. */
+bool reqctxi_credit_put(reqctx_pool *pool, const struct reqctxi_work *work);
 
 /*
  * The short way, for the plainest job: in a snapshot of the

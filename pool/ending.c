@@ -275,13 +275,17 @@ static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
     reqctxi_series_begin(&series, pool);
     while (has_work) {
         reqctx_drop_reason reason;
-        reqctxi_series_turn(&series, &work);
-        if (reqctxi_is_forked(pool)) {
-            break; /* in a child of a hook's: the job is the parent's */
+        bool left_entered;
+        bool has_ended =
+            reqctxi_series_run(&series, &work, &reason, &left_entered);
+        if (!has_ended) {
+            reqctxi_series_turn(&series);
         }
-        bool left_entered = reqctxi_series_run(&series, &work, &reason);
         if (reqctxi_is_forked(pool)) {
-            break; /* the hand's lock may be held by nobody */
+            break; /* the job is the parent's, or its hand's latch nobody's */
+        }
+        if (!has_ended) {
+            continue;
         }
         /* Relaxed: see reqctxi_state_call_attention. */
         bool is_more =

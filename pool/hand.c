@@ -7,24 +7,23 @@ void reqctxi_hand_end(struct reqctxi_hand *hand)
     reqctxi_free_blocks(hand->spare.first);
 }
 
-/* The hand has count jobs more, or less. With the latch, as all below. */
-static void change_count(struct reqctxi_hand *hand, size_t count)
-{
-    /* Relaxed: see reqctxi_hand_peek. */
-    __atomic_store_n(&hand->count, hand->count + count, __ATOMIC_RELAXED);
-}
-
 static bool has_place(const struct reqctxi_fifo *fifo)
 {
     return fifo->first != NULL &&
            reqctxi_batch_of(fifo->last)->end < REQCTXI_BATCH_MAX;
 }
 
-/* Makes fifo's last batch one with a place, or says what is missing. */
-static enum reqctxi_put make_place(struct reqctxi_hand *hand,
-                                   struct reqctxi_fifo *fifo,
-                                   const int64_t *now_ns)
+/* With the latch. */
+static enum reqctxi_place make_place(struct reqctxi_hand *hand,
+                                     struct reqctxi_fifo *fifo,
+                                     const int64_t *now_ns)
 {
+    if (hand->credit == 0) {
+        return REQCTXI_NO_CREDIT;
+    }
+    if (has_place(fifo)) {
+        return REQCTXI_PLACE;
+    }
     if (hand->spare.first == NULL) {
         return REQCTXI_NO_BATCH;
     }
@@ -34,35 +33,22 @@ static enum reqctxi_put make_place(struct reqctxi_hand *hand,
     struct reqctxi_job *batch = reqctxi_pile_pop(&hand->spare);
     reqctxi_batch_open(batch, *now_ns);
     reqctxi_fifo_push(fifo, batch);
-    return REQCTXI_PUT;
+    return REQCTXI_PLACE;
 }
 
-static void add(struct reqctxi_hand *hand, struct reqctxi_fifo *fifo,
-                const struct reqctxi_work *work)
-{
-    struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
-    batch->jobs[batch->end++] = *work;
-    fifo->count++;
-    hand->credit--;
-    hand->added++;
-    change_count(hand, 1);
-}
-
-enum reqctxi_put reqctxi_hand_put(struct reqctxi_hand *hand,
-                                  const struct reqctxi_work *work, bool is_own,
-                                  const int64_t *now_ns)
+struct reqctxi_work *reqctxi_hand_make_place(struct reqctxi_hand *hand,
+                                             bool is_own, const int64_t *now_ns,
+                                             enum reqctxi_place *out_place)
 {
     struct reqctxi_fifo *fifo = is_own ? &hand->own : &hand->ahead;
-    enum reqctxi_put put = REQCTXI_NO_CREDIT;
     reqctxi_latch_take(&hand->latch);
-    if (hand->credit != 0) {
-        put = has_place(fifo) ? REQCTXI_PUT : make_place(hand, fifo, now_ns);
+    *out_place = make_place(hand, fifo, now_ns);
+    if (*out_place != REQCTXI_PLACE) {
+        reqctxi_latch_let_go(&hand->latch);
+        return NULL;
     }
-    if (put == REQCTXI_PUT) {
-        add(hand, fifo, work);
-    }
-    reqctxi_latch_let_go(&hand->latch);
-    return put;
+    struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
+    return &batch->jobs[batch->end];
 }
 
 void reqctxi_hand_stock(struct reqctxi_hand *hand, struct reqctxi_pile *batches)
@@ -77,7 +63,7 @@ void reqctxi_hand_stock(struct reqctxi_hand *hand, struct reqctxi_pile *batches)
 void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *batches)
 {
     reqctxi_latch_take(&hand->latch);
-    change_count(hand, batches->count);
+    reqctxi_hand_change(hand, batches->count);
     reqctxi_fifo_append(&hand->ahead, batches);
     hand->seen = NULL;
     hand->is_halted = false;
@@ -85,8 +71,8 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *batches)
 }
 
 /* Takes a job out of fifo, which has one: the newest, or the oldest. */
-static void take(struct reqctxi_hand *hand, struct reqctxi_fifo *fifo,
-                 bool is_newest, struct reqctxi_work *out_work)
+static inline void take(struct reqctxi_hand *hand, struct reqctxi_fifo *fifo,
+                        bool is_newest, struct reqctxi_work *out_work)
 {
     struct reqctxi_job *from = is_newest ? fifo->last : fifo->first;
     const struct reqctxi_batch *batch = reqctxi_batch_of(from);
@@ -98,7 +84,7 @@ static void take(struct reqctxi_hand *hand, struct reqctxi_fifo *fifo,
     if (emptied != NULL) {
         reqctxi_pile_push(&hand->spare, emptied);
     }
-    change_count(hand, (size_t)-1);
+    reqctxi_hand_change(hand, (size_t)-1);
 }
 
 /* Where the oldest job is, to tell it from others. */
@@ -142,7 +128,7 @@ static void let_go_oldest(struct reqctxi_hand *hand,
         take(hand, &hand->own, false, &one->jobs[one->end++]);
     } else {
         batch = reqctxi_fifo_remove(&hand->own, hand->own.first);
-        change_count(hand, -reqctxi_job_weight(batch));
+        reqctxi_hand_change(hand, -reqctxi_job_weight(batch));
     }
     reqctxi_fifo_push(out_jobs, batch);
 }
@@ -158,7 +144,7 @@ size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
     if (all) {
         reqctxi_fifo_append(out_own, &hand->own);
     }
-    change_count(hand, -(out_ahead->count + out_own->count));
+    reqctxi_hand_change(hand, -(out_ahead->count + out_own->count));
     if (!all && hand->own.count != 0) {
         let_go_oldest(hand, out_own);
     }

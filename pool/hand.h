@@ -74,18 +74,55 @@ static inline size_t reqctxi_hand_peek(const struct reqctxi_hand *hand)
     return __atomic_load_n(&hand->count, __ATOMIC_RELAXED);
 }
 
-enum reqctxi_put {
-    REQCTXI_PUT,
+/* The hand has count jobs more, or less. With the latch. */
+static inline void reqctxi_hand_change(struct reqctxi_hand *hand, size_t count)
+{
+    /* Relaxed: as above. */
+    __atomic_store_n(&hand->count, hand->count + count, __ATOMIC_RELAXED);
+}
+
+/*
+ * Lends the place where the next job goes, behind the others or, a worker's
+ * own, on top; what is done in between must be short, for it is done with the
+ * latch. NULL: there is none now, and the latch is let go.
+ */
+static inline struct reqctxi_work *
+reqctxi_hand_begin_put(struct reqctxi_hand *hand, bool is_own)
+{
+    const struct reqctxi_fifo *fifo = is_own ? &hand->own : &hand->ahead;
+    reqctxi_latch_take(&hand->latch);
+    if (hand->credit != 0 && fifo->first != NULL) {
+        struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
+        if (batch->end < REQCTXI_BATCH_MAX) {
+            return &batch->jobs[batch->end];
+        }
+    }
+    reqctxi_latch_let_go(&hand->latch);
+    return NULL;
+}
+
+static inline void reqctxi_hand_end_put(struct reqctxi_hand *hand, bool is_own)
+{
+    struct reqctxi_fifo *fifo = is_own ? &hand->own : &hand->ahead;
+    reqctxi_batch_of(fifo->last)->end++;
+    fifo->count++;
+    hand->credit--;
+    hand->added++;
+    reqctxi_hand_change(hand, 1);
+    reqctxi_latch_let_go(&hand->latch);
+}
+
+/* The same, but makes a place, or says what is missing. now_ns: NULL if it is
+ * not known. */
+enum reqctxi_place {
+    REQCTXI_PLACE,
     REQCTXI_NO_CREDIT,
     REQCTXI_NO_TIME, /* it begins a batch: what time is it? */
     REQCTXI_NO_BATCH /* and there is none to spare */
 };
-
-/* Moves work into the hand, behind the others or, a worker's own, on top; or
- * says what is missing. now_ns: NULL if it is not known. */
-enum reqctxi_put reqctxi_hand_put(struct reqctxi_hand *hand,
-                                  const struct reqctxi_work *work, bool is_own,
-                                  const int64_t *now_ns);
+struct reqctxi_work *reqctxi_hand_make_place(struct reqctxi_hand *hand,
+                                             bool is_own, const int64_t *now_ns,
+                                             enum reqctxi_place *out_place);
 
 /* Lays batches in, to fill. */
 void reqctxi_hand_stock(struct reqctxi_hand *hand,

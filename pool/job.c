@@ -342,28 +342,43 @@ void reqctxi_series_end(struct reqctxi_series *series)
     reqctxi_duty_end(&series->duty);
 }
 
-void reqctxi_series_turn(struct reqctxi_series *series,
-                         struct reqctxi_work *work)
+void reqctxi_series_turn(struct reqctxi_series *series)
 {
-    reqctx_snapshot_to_capture(&work->snapshot, &series->own);
-    if (reqctx_drops_keep(&series->drops, &series->own)) {
+    if (reqctx_drops_end(&series->drops)) {
         renew(series);
     }
 }
 
-bool reqctxi_series_run(struct reqctxi_series *series,
-                        const struct reqctxi_work *work,
-                        reqctx_drop_reason *out_reason)
+struct errand {
+    const struct reqctxi_work *work;
+    struct reqctxi_duty *duty;
+    reqctx_result result;
+};
+
+static void run_errand(void *arg)
 {
-    reqctx_capture_enter(&series->own);
-    reqctx_result result = {.dropped = find_reason()};
-    call(work, &series->duty, &result);
-    bool left = reqctx_capture_leave(&series->own) == REQCTX_LEFT_ENTERED;
-    if (reqctx_capture_drop_later(&series->own, &series->drops) || left) {
+    struct errand *errand = arg;
+    errand->result.dropped = find_reason();
+    call(errand->work, errand->duty, &errand->result);
+}
+
+bool reqctxi_series_run(struct reqctxi_series *series,
+                        struct reqctxi_work *work,
+                        reqctx_drop_reason *out_reason, bool *out_left)
+{
+    struct errand errand = {.work = work, .duty = &series->duty};
+    bool had_hooks;
+    reqctx_status status = reqctx_drops_run(&series->drops, &work->snapshot,
+                                            run_errand, &errand, &had_hooks);
+    if (status == REQCTX_PENDING) {
+        return false;
+    }
+    if (had_hooks) {
         renew(series);
     }
-    *out_reason = result.dropped;
-    return left;
+    *out_reason = errand.result.dropped;
+    *out_left = status == REQCTX_LEFT_ENTERED;
+    return true;
 }
 
 /* Calls one, in a copy of its context that does not lie in its memory. */

@@ -206,7 +206,6 @@ bool reqctxi_duty_is_in_group(const reqctx_group *group);
 struct reqctxi_series {
     struct reqctxi_duty duty;
     reqctx_capture around;
-    reqctx_capture own; /* of the job that runs */
     reqctx_drops drops;
 };
 
@@ -214,15 +213,14 @@ void reqctxi_series_begin(struct reqctxi_series *series,
                           const reqctx_pool *pool);
 void reqctxi_series_end(struct reqctxi_series *series);
 
-/* Before work runs, whose context the series has then: drops what is of another
- * context. Calls user code. */
-void reqctxi_series_turn(struct reqctxi_series *series,
-                         struct reqctxi_work *work);
-
-/* Runs or drops it; whether contexts were left entered. */
+/* Runs or drops work; says how, and whether contexts were left entered. False:
+ * the series has to turn before. */
 bool reqctxi_series_run(struct reqctxi_series *series,
-                        const struct reqctxi_work *work,
-                        reqctx_drop_reason *out_reason);
+                        struct reqctxi_work *work,
+                        reqctx_drop_reason *out_reason, bool *out_left);
+
+/* Drops what is put off of another context. Calls user code. */
+void reqctxi_series_turn(struct reqctxi_series *series);
 
 /* How many jobs the calling thread ends now, one on top of the other. */
 unsigned reqctxi_duty_jobs(void);

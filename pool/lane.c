@@ -199,24 +199,29 @@ void reqctxi_queue_put_back(struct reqctxi_queue *queue,
     }
 }
 
-/* Takes the first batch out of fifo; or as many of its jobs as there is a use
- * for, if there is a batch to put them in. */
+/* Takes so many jobs out of the first batch of fifo; all of it, if there is no
+ * batch to put them in. */
 static struct reqctxi_job *cut(struct reqctxi_queue *queue,
-                               struct reqctxi_fifo *fifo, size_t most)
+                               struct reqctxi_fifo *fifo, size_t count)
 {
     struct reqctxi_job *first = fifo->first;
-    struct reqctxi_job *part = reqctxi_job_weight(first) > most
-                                   ? reqctxi_pile_pop(&queue->store.batches)
-                                   : NULL;
+    struct reqctxi_job *part = reqctxi_pile_pop(&queue->store.batches);
     if (part == NULL) {
         return reqctxi_fifo_remove(fifo, first);
     }
     struct reqctxi_batch *batch = reqctxi_batch_of(part);
     reqctxi_batch_open(part, first->since_ns);
-    while (batch->end < most) {
+    while (batch->end < count) {
         reqctxi_fifo_take_work(fifo, first, false, &batch->jobs[batch->end++]);
     }
     return part;
+}
+
+/* Whether there is a batch at fifo's front, of so many jobs at most. */
+static bool has_batch(const struct reqctxi_fifo *fifo, size_t most)
+{
+    return fifo->first != NULL && fifo->first->kind == REQCTXI_BATCH &&
+           reqctxi_job_weight(fifo->first) <= most;
 }
 
 void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
@@ -224,23 +229,21 @@ void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
 {
     struct reqctx_lane *plain = &queue->plain;
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
-    size_t before = fifo->count;
     if (queue->ring[MIDDLE] != plain || plain->ring[MIDDLE].next != plain ||
         queue->ring[0] != NULL || queue->ring[2] != NULL) {
         return;
     }
-    struct reqctxi_job *batch = NULL;
-    do {
-        size_t left = most - (before - fifo->count);
-        batch =
-            left != 0 && fifo->count != 0 && fifo->first->kind == REQCTXI_BATCH
-                ? cut(queue, fifo, left)
-                : NULL;
-        if (batch != NULL) {
-            reqctxi_fifo_push(out_batches, batch);
-        }
-    } while (batch != NULL);
-    size_t count = before - fifo->count;
+    size_t before = fifo->count;
+    size_t count = 0;
+    if (!has_batch(fifo, most) && has_batch(fifo, SIZE_MAX)) {
+        reqctxi_fifo_push(out_batches, cut(queue, fifo, most));
+        count = before - fifo->count;
+    }
+    while (count < most && has_batch(fifo, most - count)) {
+        struct reqctxi_job *batch = reqctxi_fifo_remove(fifo, fifo->first);
+        reqctxi_fifo_push(out_batches, batch);
+        count = before - fifo->count;
+    }
     plain->running += count;
     if (count != 0) {
         depart(queue, plain, MIDDLE, count);

@@ -71,6 +71,7 @@ static void configure(reqctx_pool *pool, const reqctx_pool_config *config,
     pool->config.name = pool->name;
     pool->config.shows_jobs |=
         config->on_stuck != NULL && config->stuck_after_ns != 0;
+    pool->inbox_mask = config->queue_capacity == 0 ? REQCTXI_INBOXES - 1 : 0;
     pool->is_plain = !pool->config.shows_jobs && !config->measures &&
                      config->lane_by == NULL;
 }

@@ -135,7 +135,8 @@ enum reqctxi_state {
     REQCTXI_JOINED
 };
 
-/* So that submitters do not meet: each thread has one of these. */
+/* So that submitters do not meet: each thread has one of these. A power of
+ * two. */
 enum { REQCTXI_INBOXES = 8 };
 
 /* The thread for what has a time (timer.c). */
@@ -162,6 +163,7 @@ struct reqctx_pool {
     char name[16];             /* as much as a thread's name can show */
     sigset_t signals;
     unsigned generation; /* see reqctxi_is_forked */
+    unsigned inbox_mask; /* of all, or 0: one, where they are bounded */
     bool is_plain;       /* so are jobs of which nothing more is asked */
 
     /* Guarded by lock. */

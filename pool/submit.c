@@ -180,8 +180,7 @@ static reqctx_status submit(struct submission *submission)
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *made = submission->job;
     struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
-    if (may_go_on_credit(submission) &&
-        reqctxi_credit_put(pool, debtor, &made->work)) {
+    if (may_go_on_credit(submission) && reqctxi_credit_put(pool, &made->work)) {
         return REQCTX_OK;
     }
     pthread_mutex_lock(&pool->lock);

@@ -6,7 +6,7 @@
  */
 #include "pool/state.h"
 
-enum { HAND_MAX = 64 }; /* jobs that a worker takes ahead */
+enum { HAND_MAX = 76 }; /* jobs that a worker takes ahead */
 
 /* The job has begun. */
 static void take_from_group(reqctx_future *future)

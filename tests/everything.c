@@ -143,7 +143,7 @@ static void call_snapshots(void)
     reqctx_capture capture;
     int calls = 0;
     REQCTX_WITH(plain, 6) {
-        reqctx_snapshot_take(&snapshot);
+        snapshot = reqctx_snapshot_take();
     }
     reqctx_snapshot_to_capture(&snapshot, &capture);
     must(reqctx_capture_enter(&capture) == REQCTX_OK);

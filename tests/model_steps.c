@@ -320,7 +320,7 @@ static void keep_step(void)
     struct kept *kept = &world.kept[world_dice(KEPT)];
     world_arm();
     reqctx_snapshot_drop(&kept->snapshot);
-    reqctx_snapshot_take(&kept->snapshot);
+    kept->snapshot = reqctx_snapshot_take();
     world_disarm();
     model_copy(&kept->map, &world_current()->map);
 }

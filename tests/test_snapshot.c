@@ -49,7 +49,7 @@ static void a_snapshot_shows_what_was_when_it_was_taken(void **state)
     memset(&capture, 0xff, sizeof(capture));
     assert_ok(number_set(1, NULL));
     assert_ok(ticket_set("one", NULL));
-    reqctx_snapshot_take(&snapshot);
+    snapshot = reqctx_snapshot_take();
     assert_ok(number_set(2, NULL));
     assert_ok(ticket_set("two", NULL));
     reqctx_snapshot_to_capture(&snapshot, &capture);
@@ -67,7 +67,7 @@ static void a_snapshot_outlives_the_context_it_was_taken_of(void **state)
     (void)state;
     reqctx_snapshot snapshot;
     assert_ok(number_set(1, NULL));
-    reqctx_snapshot_take(&snapshot);
+    snapshot = reqctx_snapshot_take();
     assert_ok(reqctx_thread_clear());
     assert_int_equal(number_in(&snapshot), 1);
     reqctx_snapshot_drop(&snapshot);
@@ -80,7 +80,7 @@ static void a_snapshot_may_be_moved_as_bytes(void **state)
     reqctx_snapshot queue[3];
     for (int i = 0; i < 3; i++) {
         assert_ok(number_set(i + 1, NULL));
-        reqctx_snapshot_take(&queue[i]);
+        queue[i] = reqctx_snapshot_take();
     }
     reqctx_snapshot *grown = calloc(4, sizeof(*grown));
     assert_non_null(grown);
@@ -104,7 +104,7 @@ static void what_was_moved_out_of_a_snapshot_is_not_in_it(void **state)
     reqctx_capture second;
     memset(&second, 0xff, sizeof(second));
     assert_ok(number_set(1, NULL));
-    reqctx_snapshot_take(&snapshot);
+    snapshot = reqctx_snapshot_take();
     reqctx_snapshot_to_capture(&snapshot, &first);
     reqctx_snapshot_to_capture(&snapshot, &second);
     assert_int_equal(number_inside(&first), 1);
@@ -143,7 +143,7 @@ static void a_capture_shows_what_was_moved_in_last(void **state)
     reqctx_capture capture;
     for (int i = 0; i < 3; i++) {
         assert_ok(number_set(i, NULL));
-        reqctx_snapshot_take(&snapshots[i]);
+        snapshots[i] = reqctx_snapshot_take();
     }
     for (int i = 0; i < 30; i++) {
         reqctx_snapshot_to_capture(&snapshots[i % 3], &capture);
@@ -195,7 +195,7 @@ static void what_a_job_sets_goes_along_to_another_thread(void **state)
     struct job job = {.expected = 1};
     assert_ok(number_set(1, NULL));
     assert_ok(ticket_set("one", NULL));
-    reqctx_snapshot_take(&job.rest);
+    job.rest = reqctx_snapshot_take();
     for (int i = 0; i < 4; i++) {
         actor_once(run_part, &job);
     }
@@ -214,7 +214,7 @@ static void a_token_from_before_the_take_does_not_fit(void **state)
     reqctx_token token;
     assert_ok(number_set(1, NULL));
     assert_ok(number_set(2, &token));
-    reqctx_snapshot_take(&snapshot);
+    snapshot = reqctx_snapshot_take();
     reqctx_snapshot_to_capture(&snapshot, &capture);
     assert_ok(reqctx_capture_enter(&capture));
     assert_status(reqctx_reset(&token), OTHER_CONTEXT);

@@ -32,7 +32,7 @@ static int take_counted(reqctx_snapshot *snapshots, int count, int value)
     assert_ok(reqctx_enter(ctx));
     assert_ok(counted_set(value, NULL));
     for (int i = 0; i < count; i++) {
-        reqctx_snapshot_take(&snapshots[i]);
+        snapshots[i] = reqctx_snapshot_take();
     }
     assert_ok(reqctx_exit(ctx));
     reqctx_drop(ctx);
@@ -71,7 +71,7 @@ static void a_drop_ends_nothing_that_the_context_has(void **state)
     int before = ended;
     assert_ok(counted_set(1, NULL));
     assert_ok(reqctx_copy_current(&ctx));
-    reqctx_snapshot_take(&current);
+    current = reqctx_snapshot_take();
     assert_ok(reqctx_snapshot_take_from(ctx, &other));
     reqctx_snapshot_drop(&current);
     assert_ok(reqctx_thread_clear());
@@ -147,7 +147,7 @@ static void a_thousand_snapshots_cost_no_allocation(void **state)
     size_t live = heap_live();
     heap_fail_from(1);
     for (int i = 0; i < MANY; i++) {
-        reqctx_snapshot_take(&snapshots[i]);
+        snapshots[i] = reqctx_snapshot_take();
     }
     move(snapshots, captures);
     for (int i = 0; i < MANY; i++) {

@@ -97,7 +97,7 @@ typedef struct reqctx_snapshot {
     reqctx_map map; /* the library's */
 } reqctx_snapshot;
 
-REQCTX_API void reqctx_snapshot_take(reqctx_snapshot *out_snapshot);
+REQCTX_API reqctx_snapshot reqctx_snapshot_take(void);
 REQCTX_API reqctx_status
 reqctx_snapshot_take_from(reqctx *ctx, reqctx_snapshot *out_snapshot);
 REQCTX_API void reqctx_snapshot_to_capture(reqctx_snapshot *snapshot,
@@ -152,6 +152,34 @@ REQCTX_API bool reqctx_capture_drop_later(reqctx_capture *capture,
 REQCTX_API bool reqctx_drops_keep(reqctx_drops *drops,
                                   const reqctx_capture *next);
 REQCTX_API bool reqctx_drops_end(reqctx_drops *drops);
+
+/*
+ * Runs function in snapshot, as in a capture that is entered and left, and then
+ * drops that later: all of a job in one call. snapshot is empty then.
+ *
+ *     while (reqctx_drops_run(&drops, &job->snapshot, job->run, job->arg,
+ *                             NULL) == REQCTX_PENDING) {
+ *         reqctx_drops_end(&drops);
+ *     }
+ *
+ * drops          as above.
+ * out_had_hooks  whether values' hooks may have been called when function had
+ *                returned; NULL: you need not know.
+ *
+ * Errors:  REQCTX_PENDING: drops has put off those of another context, which
+ *          must be ended before. REQCTX_INVALID: a NULL. In both cases nothing
+ *          changed, and function was not called.
+ *          REQCTX_LEFT_ENTERED: function has entered contexts and not left
+ *          them; they have been left.
+ * Threads: as above. function must return on the thread, or fiber, that called
+ *          it, not longjmp or pthread_exit.
+ * Cost:    O(1); no allocation; no atomic operation where the context stays the
+ *          same.
+ */
+REQCTX_API reqctx_status reqctx_drops_run(reqctx_drops *drops,
+                                          reqctx_snapshot *snapshot,
+                                          void (*function)(void *arg),
+                                          void *arg, bool *out_had_hooks);
 
 /*
  * pthread_create, but the new thread runs function in a snapshot of the
