@@ -4,315 +4,257 @@
  */
 #include "support/pool_unit.h"
 
-#include "pool/hand.h"
-
-static struct reqctxi_hand hand;
-
-static void begin(size_t credit)
-{
-    hand = (struct reqctxi_hand){.count = 0};
-    hand.credit = credit;
-}
-
-static struct reqctxi_job *new_block(void)
-{
-    struct reqctxi_job *block = reqctxi_job_new();
-    must(block != NULL);
-    return block;
-}
-
-static void stock(int count)
-{
-    for (int i = 0; i < count; i++) {
-        reqctxi_fifo_push(&hand.spare, new_block());
-    }
-}
-
-/* Puts one, which must be possible. */
-static struct reqctxi_job *put(bool is_own)
-{
-    bool lacks_block;
-    stock(1);
-    struct reqctxi_job *job = reqctxi_hand_begin_put(&hand, &lacks_block);
-    must(job != NULL && !lacks_block);
-    reqctxi_hand_end_put(&hand, job, is_own);
-    return job;
-}
-
-/* The next one, after a block of its own that has just ended. */
-static struct reqctxi_job *next(bool is_more)
-{
-    return reqctxi_hand_next(&hand, new_block(), REQCTX_DROP_NONE, false,
-                             is_more);
-}
-
-static struct reqctxi_job *steal(bool only_seen)
-{
-    size_t added;
-    return reqctxi_hand_steal(&hand, only_seen, &added);
-}
-
-/* Frees what has left the hand, and the rest. */
-static void end(struct reqctxi_job *const *jobs, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        reqctx_free(jobs[i]);
-    }
-    assert_int_equal(hand.count, 0);
-    reqctxi_hand_end(&hand);
-}
-
-static void assert_is_free(void)
-{
-    assert_false(hand.latch.is_taken);
-}
+#include "hand_unit.h"
 
 static void nobody_puts_without_credit(void **state)
 {
     (void)state;
-    bool lacks_block = true;
-    begin(0);
-    stock(1);
-    assert_null(reqctxi_hand_begin_put(&hand, &lacks_block));
-    assert_false(lacks_block);
-    assert_is_free();
+    hand_begin(0, 1);
+    assert_put(try_put(0, false, 100), NO_CREDIT);
+    assert_put(try_put(0, true, 100), NO_CREDIT);
     assert_int_equal(hand.spare.count, 1);
-    end(NULL, 0);
+    hand.credit = 1;
+    put(0, true);
+    assert_put(try_put(1, true, 100), NO_CREDIT); /* but there is a place */
+    assert_int_equal(hand.added, 1);
+    assert_int_equal(next(), 0);
+    hand_end();
 }
 
-static void who_has_credit_may_lack_a_block(void **state)
+static void who_has_credit_may_lack_a_batch(void **state)
 {
     (void)state;
-    bool lacks_block = false;
-    begin(1);
-    assert_null(reqctxi_hand_begin_put(&hand, &lacks_block));
-    assert_true(lacks_block);
-    assert_is_free();
-    assert_int_equal(hand.credit, 1);
-    end(NULL, 0);
+    hand_begin(2, 0);
+    assert_put(try_put(0, false, 100), NO_BATCH);
+    assert_put(try_put(0, true, NO_TIME), NO_BATCH);
+    assert_int_equal(hand.credit, 2);
+    assert_int_equal(hand.added, 0);
+    assert_int_equal(reqctxi_hand_peek(&hand), 0);
+    hand_end();
+}
+
+static void who_begins_a_batch_must_know_the_time(void **state)
+{
+    (void)state;
+    hand_begin(4, 2);
+    assert_put(try_put(0, true, NO_TIME), NO_TIME);
+    assert_int_equal(hand.credit, 4);
+    assert_int_equal(hand.added, 0);
+    assert_int_equal(hand.spare.count, 2);
+    assert_int_equal(reqctxi_hand_peek(&hand), 0);
+    assert_put(try_put(0, true, 100), PUT);
+    assert_put(try_put(1, true, NO_TIME), PUT);
+    assert_put(try_put(2, false, NO_TIME), NO_TIME); /* in the other row */
+    assert_put(try_put(2, false, 100), PUT);
+    assert_put(try_put(3, false, NO_TIME), PUT);
+    assert_int_equal(hand.spare.count, 0);
+    take_all();
+    hand_end();
 }
 
 static void each_put_is_counted_and_costs_credit(void **state)
 {
     (void)state;
     enum { CREDIT = 3 };
-    struct reqctxi_job *jobs[CREDIT];
-    bool lacks_block;
-    begin(CREDIT);
-    for (size_t i = 0; i < CREDIT; i++) {
-        jobs[i] = put(i % 2 == 0);
+    hand_begin(CREDIT, 2);
+    for (int i = 0; i < CREDIT; i++) {
+        put(i, i % 2 == 0);
         assert_int_equal(hand.credit, CREDIT - i - 1);
         assert_int_equal(hand.added, i + 1);
         assert_int_equal(reqctxi_hand_peek(&hand), i + 1);
-        assert_is_free();
     }
-    stock(1);
-    assert_null(reqctxi_hand_begin_put(&hand, &lacks_block));
-    for (int i = 0; i < CREDIT; i++) {
-        assert_non_null(next(true));
-    }
-    end(jobs, CREDIT);
+    assert_put(try_put(CREDIT, true, 100), NO_CREDIT);
+    take_all();
+    assert_int_equal(hand.added, CREDIT);
+    hand_end();
+}
+
+static void who_has_lost_its_credit_puts_none(void **state)
+{
+    (void)state;
+    hand_begin(5, 1);
+    put(0, true);
+    reqctxi_hand_end_credit(&hand);
+    assert_is_free();
+    assert_int_equal(hand.credit, 0);
+    assert_put(try_put(1, true, 100), NO_CREDIT);
+    assert_int_equal(next(), 0);
+    hand_end();
 }
 
 static void a_worker_takes_its_newest_and_then_the_oldest_ahead(void **state)
 {
     (void)state;
-    struct reqctxi_job *jobs[4];
-    begin(4);
-    jobs[0] = put(false);
-    jobs[1] = put(true);
-    jobs[2] = put(false);
-    jobs[3] = put(true);
-    assert_ptr_equal(next(true), jobs[3]);
-    assert_ptr_equal(next(true), jobs[1]);
-    assert_ptr_equal(next(true), jobs[0]);
-    assert_ptr_equal(next(true), jobs[2]);
-    assert_null(next(true));
-    assert_is_free();
-    end(jobs, 4);
+    hand_begin(5, 2);
+    put(0, false);
+    put(1, true);
+    put(2, false);
+    put(3, true);
+    assert_int_equal(next(), 3);
+    put(4, true);
+    assert_int_equal(next(), 4);
+    assert_int_equal(next(), 1);
+    assert_int_equal(next(), 0);
+    assert_int_equal(next(), 2);
+    assert_int_equal(next(), NOBODY);
+    hand_end();
+}
+
+static void the_order_is_kept_across_batches(void **state)
+{
+    (void)state;
+    hand_begin(2 * MANY, BATCHES);
+    for (int i = 0; i < MANY; i++) {
+        put(i, true);
+        put(MANY + i, false);
+    }
+    assert_int_equal(hand.spare.count, 0);
+    for (int i = MANY - 1; i >= 0; i--) {
+        assert_int_equal(next(), i);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(next(), MANY + i);
+    }
+    assert_int_equal(next(), NOBODY);
+    assert_int_equal(hand.spare.count, BATCHES);
+    hand_end();
+}
+
+static void an_emptied_batch_is_used_again(void **state)
+{
+    (void)state;
+    hand_begin(SIZE_MAX, 1);
+    for (int i = 0; i < 3 * BATCH_MAX; i++) {
+        bool is_own = i % 3 == 0;
+        assert_put(try_put(i, is_own, NO_TIME), NO_TIME);
+        assert_put(try_put(i, is_own, 100 + i), PUT);
+        const struct reqctxi_fifo *fifo = is_own ? &hand.own : &hand.ahead;
+        assert_int_equal(fifo->first->since_ns, 100 + i);
+        assert_int_equal(hand.spare.count, 0);
+        assert_int_equal(i % 2 == 0 ? next() : steal(false), i);
+        assert_null(fifo->first);
+        assert_int_equal(hand.spare.count, 1);
+    }
+    hand_end();
+}
+
+static void the_place_of_the_newest_is_used_again(void **state)
+{
+    (void)state;
+    hand_begin(SIZE_MAX, 1);
+    for (int i = 0; i < BATCH_MAX; i++) {
+        put(i, true);
+    }
+    assert_put(try_put(BATCH_MAX, true, 100), NO_BATCH);
+    assert_int_equal(next(), BATCH_MAX - 1);
+    assert_put(try_put(BATCH_MAX, true, NO_TIME), PUT);
+    assert_int_equal(next(), BATCH_MAX);
+    take_all();
+    hand_end();
+}
+
+static void a_batch_has_the_time_of_its_first(void **state)
+{
+    (void)state;
+    hand_begin(SIZE_MAX, 3);
+    for (int i = 0; i <= BATCH_MAX; i++) {
+        assert_put(try_put(i, true, 100 + i), PUT);
+    }
+    assert_put(try_put(BATCH_MAX + 1, true, 500), PUT);
+    assert_put(try_put(BATCH_MAX + 2, false, 600), PUT);
+    assert_int_equal(hand.own.first->since_ns, 100);
+    assert_int_equal(hand.own.last->since_ns, 100 + BATCH_MAX);
+    assert_int_equal(hand.ahead.first->since_ns, 600);
+    assert_int_equal(next(), BATCH_MAX + 1);
+    assert_int_equal(hand.own.last->since_ns, 100 + BATCH_MAX);
+    take_all();
+    hand_end();
 }
 
 static void what_has_ended_is_counted_by_its_reason(void **state)
 {
     (void)state;
-    begin(1);
-    struct reqctxi_job *job = put(true);
-    assert_null(
-        reqctxi_hand_next(&hand, new_block(), REQCTX_DROP_NONE, true, false));
-    assert_null(reqctxi_hand_next(&hand, new_block(), REQCTX_DROP_EXPIRED,
-                                  false, false));
-    assert_null(reqctxi_hand_next(&hand, new_block(), REQCTX_DROP_EXPIRED, true,
-                                  false));
+    struct reqctxi_work work;
+    hand_begin(1, 1);
+    put(0, true);
+    assert_false(
+        reqctxi_hand_next(&hand, REQCTX_DROP_NONE, true, false, &work));
+    assert_false(
+        reqctxi_hand_next(&hand, REQCTX_DROP_EXPIRED, false, false, &work));
+    assert_false(
+        reqctxi_hand_next(&hand, REQCTX_DROP_EXPIRED, true, false, &work));
+    assert_is_free();
     assert_int_equal(hand.ended_for[REQCTX_DROP_NONE], 1);
     assert_int_equal(hand.ended_for[REQCTX_DROP_EXPIRED], 2);
     assert_int_equal(hand.ended_for[REQCTX_DROP_CANCELLED], 0);
     assert_int_equal(hand.left_entered, 2);
-    assert_int_equal(hand.spare.count, 3);
-    assert_ptr_equal(next(true), job);
-    end(&job, 1);
-}
-
-static void a_block_that_has_just_ended_is_the_next_to_be_used(void **state)
-{
-    (void)state;
-    bool lacks_block;
-    begin(1);
-    stock(2);
-    struct reqctxi_job *block = new_block();
-    reqctxi_hand_next(&hand, block, REQCTX_DROP_NONE, false, false);
-    assert_ptr_equal(reqctxi_hand_begin_put(&hand, &lacks_block), block);
-    reqctxi_hand_end_put(&hand, block, true);
-    assert_ptr_equal(next(true), block);
-    end(&block, 1);
+    assert_true(
+        reqctxi_hand_next(&hand, REQCTX_DROP_CANCELLED, true, true, &work));
+    assert_int_equal(number_of(&work), 0);
+    assert_false(
+        reqctxi_hand_next(&hand, REQCTX_DROP_CANCELLED, false, true, &work));
+    assert_int_equal(hand.ended_for[REQCTX_DROP_CANCELLED], 2);
+    assert_int_equal(hand.left_entered, 3);
+    hand_end();
 }
 
 static void a_halted_hand_gives_none_until_it_is_filled(void **state)
 {
     (void)state;
-    struct reqctxi_job *jobs[2];
-    struct reqctxi_fifo more = {.count = 0};
-    begin(1);
-    jobs[0] = put(false);
+    hand_begin(2, 2);
+    put(0, false);
+    put(1, true);
     hand.is_halted = true;
-    assert_null(next(true));
-    assert_ptr_equal(steal(false), jobs[0]);
-    jobs[1] = new_block();
-    reqctxi_fifo_push(&more, jobs[1]);
-    reqctxi_hand_fill(&hand, &more);
-    assert_int_equal(more.count, 0);
-    assert_int_equal(hand.count, 1);
-    assert_int_equal(hand.added, 0); /* the one before */
-    assert_ptr_equal(next(true), jobs[1]);
-    end(jobs, 2);
+    assert_int_equal(next(), NOBODY);
+    assert_int_equal(steal(false), 0);
+    assert_int_equal(next(), NOBODY);
+    assert_int_equal(steal(false), 1);
+    fill(10, 1, 3);
+    assert_int_equal(hand.credit, 0);
+    assert_int_equal(hand.added, 0);
+    assert_int_equal(next(), 10);
+    take_all();
+    hand_end();
 }
 
-static void a_thief_takes_the_oldest_ahead_and_then_the_oldest(void **state)
+static void what_it_is_filled_with_is_ahead_in_order(void **state)
 {
     (void)state;
-    struct reqctxi_job *jobs[4];
-    begin(4);
-    jobs[0] = put(true);
-    jobs[1] = put(false);
-    jobs[2] = put(true);
-    jobs[3] = put(false);
-    assert_ptr_equal(steal(false), jobs[1]);
-    assert_ptr_equal(steal(false), jobs[3]);
-    assert_ptr_equal(steal(false), jobs[0]);
-    assert_ptr_equal(steal(false), jobs[2]);
-    assert_null(steal(false));
-    assert_is_free();
-    end(jobs, 4);
-}
-
-static void a_thief_says_once_how_many_were_added(void **state)
-{
-    (void)state;
-    struct reqctxi_job *jobs[3];
-    size_t added;
-    begin(3);
-    jobs[0] = put(true);
-    jobs[1] = put(true);
-    assert_non_null(reqctxi_hand_steal(&hand, false, &added));
-    assert_int_equal(added, 2);
-    assert_non_null(reqctxi_hand_steal(&hand, false, &added));
-    assert_int_equal(added, 0);
-    jobs[2] = put(true);
-    assert_null(reqctxi_hand_steal(&hand, true, &added)); /* it takes none */
-    assert_int_equal(added, 1);
-    assert_ptr_equal(next(true), jobs[2]);
-    end(jobs, 3);
-}
-
-static void what_was_there_at_the_last_look_is_stolen(void **state)
-{
-    (void)state;
-    struct reqctxi_job *jobs[3];
-    begin(3);
-    assert_null(steal(true));
-    for (int i = 0; i < 3; i++) {
-        jobs[i] = put(false);
+    enum { COUNT = 3 * 5 };
+    hand_begin(2, 1);
+    fill(10, 3, 5);
+    assert_int_equal(reqctxi_hand_peek(&hand), COUNT);
+    assert_int_equal(hand.added, 0);
+    assert_int_equal(hand.own.count, 0);
+    put(0, true);
+    assert_int_equal(next(), 0);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(next(), 10 + i);
     }
-    assert_null(steal(true)); /* looks at the first */
-    assert_ptr_equal(steal(true), jobs[0]);
-    assert_ptr_equal(steal(true), jobs[1]); /* seen when that went */
-    assert_ptr_equal(steal(true), jobs[2]);
-    assert_null(steal(true));
-    end(jobs, 3);
+    assert_int_equal(hand.spare.count, 4);
+    hand_end();
 }
 
-static void what_has_moved_since_the_last_look_is_not_stolen(void **state)
+static void batches_that_are_laid_in_are_there_to_fill(void **state)
 {
     (void)state;
-    struct reqctxi_job *jobs[2];
-    begin(2);
-    jobs[0] = put(false);
-    jobs[1] = put(false);
-    assert_null(steal(true));
-    assert_ptr_equal(next(true), jobs[0]); /* its worker gets on */
-    assert_null(steal(true));
-    assert_ptr_equal(steal(true), jobs[1]);
-    end(jobs, 2);
-}
-
-static void what_it_lets_go_is_all_ahead_and_its_oldest(void **state)
-{
-    (void)state;
-    struct reqctxi_job *jobs[5];
-    struct reqctxi_fifo ahead;
-    struct reqctxi_fifo oldest;
-    begin(5);
-    for (int i = 0; i < 5; i++) {
-        jobs[i] = put(i >= 2);
-    }
-    assert_int_equal(reqctxi_hand_let_go(&hand, false, &ahead, &oldest), 5);
-    assert_int_equal(ahead.count, 2);
-    assert_ptr_equal(ahead.first, jobs[0]);
-    assert_ptr_equal(ahead.last, jobs[1]);
-    assert_int_equal(oldest.count, 1);
-    assert_ptr_equal(oldest.first, jobs[2]);
-    assert_int_equal(hand.count, 2);
-    assert_int_equal(reqctxi_hand_let_go(&hand, false, &ahead, &oldest), 0);
-    assert_int_equal(ahead.count, 0);
-    assert_ptr_equal(oldest.first, jobs[3]);
-    assert_ptr_equal(next(true), jobs[4]);
-    assert_int_equal(reqctxi_hand_let_go(&hand, false, &ahead, &oldest), 0);
-    assert_int_equal(ahead.count + oldest.count, 0);
+    struct reqctxi_pile pile = {.count = 0};
+    hand_begin(SIZE_MAX, 1);
+    reqctxi_hand_stock(&hand, &pile);
+    assert_int_equal(hand.spare.count, 1);
+    reqctxi_pile_push(&pile, batch_new());
+    reqctxi_pile_push(&pile, batch_new());
+    reqctxi_hand_stock(&hand, &pile);
     assert_is_free();
-    end(jobs, 5);
-}
-
-static void all_that_is_in_it_is_let_go_in_order(void **state)
-{
-    (void)state;
-    struct reqctxi_job *jobs[4];
-    struct reqctxi_fifo ahead;
-    struct reqctxi_fifo own;
-    begin(4);
-    for (int i = 0; i < 4; i++) {
-        jobs[i] = put(i >= 2);
+    assert_int_equal(pile.count, 0);
+    assert_null(pile.first);
+    assert_int_equal(hand.spare.count, 3);
+    for (int i = 0; i < 3 * BATCH_MAX; i++) {
+        put(i, true);
     }
-    assert_int_equal(reqctxi_hand_let_go(&hand, true, &ahead, &own), 4);
-    assert_ptr_equal(ahead.first, jobs[0]);
-    assert_ptr_equal(ahead.last, jobs[1]);
-    assert_ptr_equal(own.first, jobs[3]); /* the newest */
-    assert_ptr_equal(own.last, jobs[2]);
-    assert_int_equal(ahead.count + own.count, 4);
-    assert_is_free();
-    end(jobs, 4);
-}
-
-static void jobs_have_the_time_of_the_first_since_the_last_look(void **state)
-{
-    (void)state;
-    begin(0);
-    assert_int_not_equal(reqctxi_hand_time(&hand), 0);
-    assert_int_equal(reqctxi_hand_stamp(&hand, 100), 100);
-    assert_int_equal(reqctxi_hand_time(&hand), 0);
-    assert_int_equal(reqctxi_hand_stamp(&hand, 0), 100);
-    reqctxi_hand_look(&hand);
-    assert_int_not_equal(reqctxi_hand_time(&hand), 0);
-    assert_int_equal(reqctxi_hand_stamp(&hand, 200), 200);
-    end(NULL, 0);
+    assert_put(try_put(0, true, 100), NO_BATCH);
+    take_all();
+    hand_end();
 }
 
 int main(void)
@@ -320,19 +262,19 @@ int main(void)
     heap_install();
     const struct CMUnitTest tests[] = {
         UNIT(nobody_puts_without_credit),
-        UNIT(who_has_credit_may_lack_a_block),
+        UNIT(who_has_credit_may_lack_a_batch),
+        UNIT(who_begins_a_batch_must_know_the_time),
         UNIT(each_put_is_counted_and_costs_credit),
+        UNIT(who_has_lost_its_credit_puts_none),
         UNIT(a_worker_takes_its_newest_and_then_the_oldest_ahead),
+        UNIT(the_order_is_kept_across_batches),
+        UNIT(an_emptied_batch_is_used_again),
+        UNIT(the_place_of_the_newest_is_used_again),
+        UNIT(a_batch_has_the_time_of_its_first),
         UNIT(what_has_ended_is_counted_by_its_reason),
-        UNIT(a_block_that_has_just_ended_is_the_next_to_be_used),
         UNIT(a_halted_hand_gives_none_until_it_is_filled),
-        UNIT(a_thief_takes_the_oldest_ahead_and_then_the_oldest),
-        UNIT(a_thief_says_once_how_many_were_added),
-        UNIT(what_was_there_at_the_last_look_is_stolen),
-        UNIT(what_has_moved_since_the_last_look_is_not_stolen),
-        UNIT(what_it_lets_go_is_all_ahead_and_its_oldest),
-        UNIT(all_that_is_in_it_is_let_go_in_order),
-        UNIT(jobs_have_the_time_of_the_first_since_the_last_look),
+        UNIT(what_it_is_filled_with_is_ahead_in_order),
+        UNIT(batches_that_are_laid_in_are_there_to_fill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
