@@ -170,19 +170,16 @@ static void nor_if_the_seen_one_was_let_go(void **state)
     (void)state;
     for (int is_own = 0; is_own < 2; is_own++) {
         for (int all = 0; all < 2; all++) {
-            hand_begin(SIZE_MAX, 1 + (is_own && !all));
+            hand_begin(SIZE_MAX, 1);
             put(0, is_own);
             assert_int_equal(steal(true), NOBODY);
             let_go(all);
             assert_int_equal(hand.count, 0);
             give_back(&ahead);
             give_back(&own);
-            for (int i = 0; i < 2 * BATCH_MAX; i++) { /* all places there are */
-                (void)try_put(i, is_own, 100);
-            }
+            put(1, is_own);
             assert_int_equal(steal(true), NOBODY);
-            assert_int_equal(steal(true), 0);
-            take_all();
+            assert_int_equal(steal(true), 1);
             end();
         }
     }
@@ -230,20 +227,21 @@ static void an_empty_hand_lets_nothing_go(void **state)
     end();
 }
 
-/* It is still the seen one, too. */
-static void its_oldest_stays_if_there_is_no_batch_for_it(void **state)
+static void its_oldest_goes_with_its_batch_if_there_is_no_other(void **state)
 {
     (void)state;
-    hand_begin(SIZE_MAX, 1);
-    put(0, true);
-    put(1, true);
-    assert_int_equal(steal(true), NOBODY);
-    assert_int_equal(let_go(false), 0); /* the thief has said it */
-    assert_int_equal(ahead.count + own.count, 0);
-    assert_null(own.first);
-    assert_int_equal(hand.count, 2);
-    assert_int_equal(steal(true), 0);
-    assert_int_equal(next(), 1);
+    hand_begin(SIZE_MAX, 2);
+    for (int i = 0; i <= BATCH_MAX; i++) {
+        put(i, true);
+    }
+    assert_int_equal(hand.spare.count, 0);
+    assert_int_equal(let_go(false), BATCH_MAX + 1);
+    assert_int_equal(ahead.count, 0);
+    assert_row(&own, 0, BATCH_MAX);
+    assert_int_equal(own.first->since_ns, 100);
+    assert_int_equal(hand.count, 1);
+    assert_int_equal(hand.own.count, 1);
+    assert_int_equal(next(), BATCH_MAX);
     end();
 }
 
@@ -293,7 +291,7 @@ int main(void)
         UNIT(nor_if_the_seen_one_was_let_go),
         UNIT(what_it_lets_go_is_all_ahead_and_its_oldest),
         UNIT(an_empty_hand_lets_nothing_go),
-        UNIT(its_oldest_stays_if_there_is_no_batch_for_it),
+        UNIT(its_oldest_goes_with_its_batch_if_there_is_no_other),
         UNIT(the_only_one_of_its_own_is_let_go),
         UNIT(all_that_is_in_it_is_let_go_in_order),
     };
