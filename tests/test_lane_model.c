@@ -23,13 +23,19 @@ static int choose_lane(void)
 
 static int choose_job(enum job_state state)
 {
-    int number = (int)below(JOBS);
+    int number = (int)below(ALL);
     return world.states[number] == state ? number : -1;
+}
+
+static int choose_free_block(void)
+{
+    int number = choose_job(FREE);
+    return number < JOBS ? number : -1;
 }
 
 static void push(void)
 {
-    int number = choose_job(FREE);
+    int number = choose_free_block();
     int lane = choose_lane();
     if (number < 0 || lane < 0) {
         return;
@@ -67,7 +73,8 @@ static void pop(void)
 {
     bool high_only = below(4) == 0;
     bool has_one = reqctxi_queue_has(&world.queue, high_only);
-    const struct reqctxi_job *job = reqctxi_queue_pop(&world.queue, high_only);
+    struct reqctxi_job *job =
+        reqctxi_queue_pop(&world.queue, high_only, world_lent());
     assert_int_equal(job != NULL, has_one);
     if (job == NULL) {
         return;
@@ -76,15 +83,22 @@ static void pop(void)
     int *ring = world.rings[level];
     int lane = ring[0];
     int number = world.twins[lane].jobs[level][0];
-    assert_ptr_equal(job, &world.jobs[number]);
+    assert_ptr_equal(job, number < JOBS ? &world.jobs[number] : &world.lent);
+    assert_int_equal(world_number_of(job), number);
+    assert_int_equal(job->level, level);
+    assert_ptr_equal(job->lane, world.twins[lane].lane);
     world_cut(ring, &world.ring_counts[level], 0);
     ring[world.ring_counts[level]++] = lane;
     world_leave(number);
     world_begin_job(number);
 }
 
+/* Where there are no batches. */
 static void pop_any(void)
 {
+    if (world.has_batches) {
+        return;
+    }
     const struct reqctxi_job *job =
         reqctxi_queue_pop_any(&world.queue, dice_roll(&world.dice));
     if (job == NULL) {
@@ -105,53 +119,31 @@ static void pop_any(void)
     world_begin_job(number);
 }
 
-static void unpin(int lane)
-{
-    struct twin *twin = &world.twins[lane];
-    reqctxi_lane_unpin(&world.queue, twin->lane);
-    if (--twin->pins == 0) {
-        *twin = (struct twin){.lane = NULL};
-    }
-}
-
-/* Taken from the middle, to run or to go at once. */
+/* From the middle, whether it may begin or not. */
 static void take_out(void)
 {
     int number = choose_job(WAITS);
-    if (number < 0) {
-        return;
-    }
-    reqctxi_queue_remove(&world.queue, &world.jobs[number]);
-    world_leave(number);
-    if (below(2) == 0) {
-        reqctxi_queue_begin(&world.queue, world.jobs[number].lane);
-        world_begin_job(number);
-    } else {
-        world_refresh(world.lane_of[number]);
-        world.states[number] = FREE;
-        unpin(world.lane_of[number]);
+    if (number >= 0) {
+        number = world_take(number);
+        if (below(2) == 0) {
+            world_end(number);
+        }
     }
 }
 
 static void end(void)
 {
     int number = choose_job(RUNS);
-    if (number < 0) {
-        return;
+    if (number >= 0) {
+        world_end(number);
     }
-    int lane = world.lane_of[number];
-    reqctxi_queue_end(&world.queue, world.jobs[number].lane);
-    world.twins[lane].running--;
-    world_refresh(lane);
-    world.states[number] = FREE;
-    unpin(lane);
 }
 
 /* The lowest level; in it the longest; in that the first. */
 static void look_for_victim(void)
 {
     int lane = below(2) == 0 ? choose_lane() : -1;
-    const struct reqctxi_job *victim = reqctxi_queue_victim(
+    struct reqctxi_job *victim = reqctxi_queue_victim(
         &world.queue, lane >= 0 ? world.twins[lane].lane : NULL);
     int lowest = -1;
     size_t longest = 0;
@@ -167,7 +159,7 @@ static void look_for_victim(void)
     }
     assert_int_equal(victim != NULL, lowest >= 0);
     if (victim != NULL) {
-        int number = (int)(victim - world.jobs);
+        int number = world_number_of(victim);
         const struct twin *twin = &world.twins[world.lane_of[number]];
         assert_true(lane < 0 || world.lane_of[number] == lane);
         assert_int_equal(victim->level, lowest);
@@ -186,8 +178,8 @@ static void look_for_first(void)
     while (world.twins[lane].counts[level] == 0) {
         level++;
     }
-    assert_ptr_equal(reqctxi_lane_first(world.twins[lane].lane),
-                     &world.jobs[world.twins[lane].jobs[level][0]]);
+    struct reqctxi_job *first = reqctxi_lane_first(world.twins[lane].lane);
+    assert_int_equal(world_number_of(first), world.twins[lane].jobs[level][0]);
 }
 
 /* The lane's number; LANES: it is a new one. */
@@ -250,14 +242,14 @@ static void drop_lane(void)
     int lane = choose_lane();
     if (lane > 0 && world.twins[lane].handles > 0) {
         world.twins[lane].handles--;
-        unpin(lane);
+        world_unpin(lane);
     }
 }
 
 /* As who runs a job at once does, whatever the limit. */
 static void begin_at_once(void)
 {
-    int number = choose_job(FREE);
+    int number = choose_free_block();
     int lane = choose_lane();
     if (number >= 0 && lane >= 0) {
         world.jobs[number].lane = world.twins[lane].lane;
@@ -269,49 +261,29 @@ static void begin_at_once(void)
     }
 }
 
-/* Takes plain jobs ahead, runs some of them, and puts the rest back. Only
- * where no other lane, and no other level, has a job that may begin. */
-static void grab(void)
-{
-    struct twin *plain = &world.twins[0];
-    size_t most = 1 + below(5);
-    struct reqctxi_fifo jobs = {.count = 0};
-    bool is_alone = world.ring_counts[0] == 0 && world.ring_counts[2] == 0 &&
-                    world.ring_counts[1] == 1 && world.rings[1][0] == 0;
-    size_t wanted = most < plain->counts[1] ? most : plain->counts[1];
-    reqctxi_queue_grab(&world.queue, most, &jobs);
-    assert_int_equal(jobs.count, is_alone ? wanted : 0);
-    size_t run = jobs.count != 0 ? below(jobs.count + 1) : 0;
-    for (size_t i = 0; i < run; i++) {
-        int number = plain->jobs[1][0];
-        assert_ptr_equal(reqctxi_fifo_remove(&jobs, jobs.first),
-                         &world.jobs[number]);
-        world_leave(number);
-        world.states[number] = FREE;
-        plain->pins--;
-    }
-    reqctxi_queue_end_plain(&world.queue, run);
-    reqctxi_queue_put_back(&world.queue, &jobs);
-    assert_int_equal(jobs.count, 0);
-    world_refresh(0);
-}
-
-/* So that it can: only plain jobs of the middle level are left. */
+/* So that the plain lane's can be taken ahead: only those of its middle level
+ * are left, or of these only works. */
 static void empty_but_plain(void)
 {
+    bool only_works = below(2) == 0;
     for (int number = 0; number < JOBS; number++) {
-        int lane = world.lane_of[number];
-        bool stays = lane == 0 && world.jobs[number].level == 1;
+        bool stays = !only_works && world.lane_of[number] == 0 &&
+                     world_level_of(number) == MIDDLE;
         if (world.states[number] == WAITS && !stays) {
-            reqctxi_queue_remove(&world.queue, &world.jobs[number]);
-            world_leave(number);
-            world_refresh(lane);
-            world.states[number] = FREE;
-            unpin(lane);
+            world_end(world_take(number));
         }
     }
-    for (int i = 0; i < 5; i++) {
-        grab();
+}
+
+/* Batches come and go, and nothing else. */
+static void hold_some(void)
+{
+    static void (*const steps[])(void) = {
+        world_append,   world_append,   world_grab,  world_grab,
+        world_run_held, world_put_back, world_stock, pop};
+    empty_but_plain();
+    for (int i = 0; i < 30; i++) {
+        steps[below(sizeof(steps) / sizeof(steps[0]))]();
         world_check();
     }
 }
@@ -341,15 +313,21 @@ static void random_steps_agree_with_a_plain_model(void **state)
         drop_lane,
         look_for_victim,
         look_for_first,
+        world_append,
+        world_grab,
+        world_run_held,
+        world_put_back,
+        world_stock,
     };
     size_t rounds = scaled(100);
     for (size_t round = 0; round < rounds; round++) {
         world_begin();
+        world.has_batches = round % 2 == 0;
         for (int i = 0; i < 3000; i++) {
             steps[below(sizeof(steps) / sizeof(steps[0]))]();
             world_check();
             if (i % 50 == 0) {
-                empty_but_plain();
+                hold_some();
             }
         }
     }
