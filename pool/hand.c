@@ -65,7 +65,6 @@ void reqctxi_hand_fill(struct reqctxi_hand *hand, struct reqctxi_fifo *batches)
     reqctxi_latch_take(&hand->latch);
     reqctxi_hand_change(hand, batches->count);
     reqctxi_fifo_append(&hand->ahead, batches);
-    hand->seen = NULL;
     hand->is_halted = false;
     reqctxi_latch_let_go(&hand->latch);
 }
@@ -148,6 +147,7 @@ size_t reqctxi_hand_let_go(struct reqctxi_hand *hand, bool all,
     if (!all && hand->own.count != 0) {
         let_go_oldest(hand, out_own);
     }
+    hand->seen = NULL; /* the oldest has gone */
     size_t added = hand->added;
     hand->added = 0;
     reqctxi_latch_let_go(&hand->latch);

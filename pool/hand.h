@@ -56,7 +56,8 @@ struct reqctxi_hand {
     struct reqctxi_fifo ahead; /* all are batches; an inbox has these only */
     struct reqctxi_fifo own;
     struct reqctxi_pile spare; /* batches */
-    const void *seen;          /* the job to steal, when somebody looked */
+    const void *seen; /* the job to steal, the oldest when somebody looked; NULL
+                         once it has left */
 
     /* Ended by the hand's worker and not counted by the pool yet. */
     uint64_t ended_for[REQCTX_DROP_REASONS]; /* by reason; 0: they ran */
