@@ -234,16 +234,16 @@ void reqctxi_queue_grab(struct reqctxi_queue *queue, size_t most,
         return;
     }
     size_t before = fifo->count;
-    size_t count = 0;
-    if (!has_batch(fifo, most) && has_batch(fifo, SIZE_MAX)) {
+    if (has_batch(fifo, SIZE_MAX) && !has_batch(fifo, most)) {
         reqctxi_fifo_push(out_batches, cut(queue, fifo, most));
-        count = before - fifo->count;
+        most = 0;
     }
-    while (count < most && has_batch(fifo, most - count)) {
+    while (has_batch(fifo, most)) {
         struct reqctxi_job *batch = reqctxi_fifo_remove(fifo, fifo->first);
+        most -= reqctxi_job_weight(batch);
         reqctxi_fifo_push(out_batches, batch);
-        count = before - fifo->count;
     }
+    size_t count = before - fifo->count;
     plain->running += count;
     if (count != 0) {
         depart(queue, plain, MIDDLE, count);

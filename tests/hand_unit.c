@@ -28,18 +28,28 @@ void assert_is_free(void)
     assert_int_equal(reqctxi_hand_peek(&hand), hand.count);
 }
 
-enum reqctxi_put try_put(int number, bool is_own, int64_t now_ns)
+enum reqctxi_place try_put(int number, bool is_own, int64_t now_ns)
 {
-    struct reqctxi_work work = work_of(number);
-    enum reqctxi_put result = reqctxi_hand_put(
-        &hand, &work, is_own, now_ns != NO_TIME ? &now_ns : NULL);
+    enum reqctxi_place result = REQCTXI_PLACE;
+    struct reqctxi_work *place = reqctxi_hand_begin_put(&hand, is_own);
+    if (place == NULL) {
+        assert_is_free();
+        place = reqctxi_hand_make_place(
+            &hand, is_own, now_ns != NO_TIME ? &now_ns : NULL, &result);
+    }
+    assert_true((place != NULL) == (result == REQCTXI_PLACE));
+    if (place != NULL) {
+        assert_true(hand.latch.is_taken);
+        *place = work_of(number);
+        reqctxi_hand_end_put(&hand, is_own);
+    }
     assert_is_free();
     return result;
 }
 
 void put(int number, bool is_own)
 {
-    assert_put(try_put(number, is_own, 100 + number), PUT);
+    assert_put(try_put(number, is_own, 100 + number), PLACE);
 }
 
 void fill(int first, int batches, int weight)

@@ -28,7 +28,7 @@ void hand_end(void);
 void assert_is_free(void);
 
 /* Puts that number in; put: with success. */
-enum reqctxi_put try_put(int number, bool is_own, int64_t now_ns);
+enum reqctxi_place try_put(int number, bool is_own, int64_t now_ns);
 void put(int number, bool is_own);
 
 /* Fills it with new batches of weight works each, from number first on. */

@@ -62,11 +62,11 @@ void world_append(void)
     world_refresh(0);
 }
 
-/* How many of the first batch are taken, if that many are wanted: all, or as
- * many, of which a spare batch is made. */
+/* How many of a batch that is too large are taken: as many as are wanted, of
+ * which a spare batch is made, or all. */
 static size_t cut(const int *numbers, size_t weight, size_t wanted)
 {
-    if (weight <= wanted || world.spare == 0) {
+    if (world.spare == 0) {
         return weight;
     }
     world.spare--;
@@ -77,23 +77,33 @@ static size_t cut(const int *numbers, size_t weight, size_t wanted)
     return wanted;
 }
 
-/* The model's part: the batches in front, until a block, go to the held. */
-static size_t hold(size_t most)
+/* The model's part: so many jobs in front go to the held. */
+static size_t hold_part(size_t part)
 {
     struct twin *plain = &world.twins[0];
     int *numbers = plain->jobs[MIDDLE];
-    size_t *count = &plain->counts[MIDDLE];
+    for (size_t i = 0; i < part; i++) {
+        world.states[numbers[0]] = HELD;
+        world.held_numbers[world.held_count++] = numbers[0];
+        world_cut(numbers, &plain->counts[MIDDLE], 0);
+    }
+    return part;
+}
+
+/* The batches in front, until a block or one too many; at least a part of the
+ * first. */
+static size_t hold(size_t most)
+{
+    const struct twin *plain = &world.twins[0];
+    const int *numbers = plain->jobs[MIDDLE];
+    size_t weight = world_weight(numbers, plain->counts[MIDDLE]);
+    if (weight > most) {
+        return hold_part(cut(numbers, weight, most));
+    }
     size_t held = 0;
-    size_t weight = world_weight(numbers, *count);
-    while (held < most && weight != 0) {
-        size_t part = cut(numbers, weight, most - held);
-        held += part;
-        for (; part > 0; part--) {
-            world.states[numbers[0]] = HELD;
-            world.held_numbers[world.held_count++] = numbers[0];
-            world_cut(numbers, count, 0);
-        }
-        weight = world_weight(numbers, *count);
+    while (weight != 0 && weight <= most - held) {
+        held += hold_part(weight);
+        weight = world_weight(numbers, plain->counts[MIDDLE]);
     }
     return held;
 }

@@ -42,11 +42,11 @@ static void who_begins_a_batch_must_know_the_time(void **state)
     assert_int_equal(hand.added, 0);
     assert_int_equal(hand.spare.count, 2);
     assert_int_equal(reqctxi_hand_peek(&hand), 0);
-    assert_put(try_put(0, true, 100), PUT);
-    assert_put(try_put(1, true, NO_TIME), PUT);
+    assert_put(try_put(0, true, 100), PLACE);
+    assert_put(try_put(1, true, NO_TIME), PLACE);
     assert_put(try_put(2, false, NO_TIME), NO_TIME); /* in the other row */
-    assert_put(try_put(2, false, 100), PUT);
-    assert_put(try_put(3, false, NO_TIME), PUT);
+    assert_put(try_put(2, false, 100), PLACE);
+    assert_put(try_put(3, false, NO_TIME), PLACE);
     assert_int_equal(hand.spare.count, 0);
     take_all();
     hand_end();
@@ -127,7 +127,7 @@ static void an_emptied_batch_is_used_again(void **state)
     for (int i = 0; i < 3 * BATCH_MAX; i++) {
         bool is_own = i % 3 == 0;
         assert_put(try_put(i, is_own, NO_TIME), NO_TIME);
-        assert_put(try_put(i, is_own, 100 + i), PUT);
+        assert_put(try_put(i, is_own, 100 + i), PLACE);
         const struct reqctxi_fifo *fifo = is_own ? &hand.own : &hand.ahead;
         assert_int_equal(fifo->first->since_ns, 100 + i);
         assert_int_equal(hand.spare.count, 0);
@@ -147,7 +147,7 @@ static void the_place_of_the_newest_is_used_again(void **state)
     }
     assert_put(try_put(BATCH_MAX, true, 100), NO_BATCH);
     assert_int_equal(next(), BATCH_MAX - 1);
-    assert_put(try_put(BATCH_MAX, true, NO_TIME), PUT);
+    assert_put(try_put(BATCH_MAX, true, NO_TIME), PLACE);
     assert_int_equal(next(), BATCH_MAX);
     take_all();
     hand_end();
@@ -158,10 +158,10 @@ static void a_batch_has_the_time_of_its_first(void **state)
     (void)state;
     hand_begin(SIZE_MAX, 3);
     for (int i = 0; i <= BATCH_MAX; i++) {
-        assert_put(try_put(i, true, 100 + i), PUT);
+        assert_put(try_put(i, true, 100 + i), PLACE);
     }
-    assert_put(try_put(BATCH_MAX + 1, true, 500), PUT);
-    assert_put(try_put(BATCH_MAX + 2, false, 600), PUT);
+    assert_put(try_put(BATCH_MAX + 1, true, 500), PLACE);
+    assert_put(try_put(BATCH_MAX + 2, false, 600), PLACE);
     assert_int_equal(hand.own.first->since_ns, 100);
     assert_int_equal(hand.own.last->since_ns, 100 + BATCH_MAX);
     assert_int_equal(hand.ahead.first->since_ns, 600);

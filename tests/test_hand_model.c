@@ -136,18 +136,18 @@ static int take_out(struct row *row, size_t at)
 }
 
 /* What a put is to say, by a submitter who knows the time or not. */
-static enum reqctxi_put foresee(const struct row *row, bool is_timely)
+static enum reqctxi_place foresee(const struct row *row, bool is_timely)
 {
     if (model.credit == 0) {
         return REQCTXI_NO_CREDIT;
     }
     if (row->count != 0 && row->jobs[row->count - 1].place < BATCH_MAX - 1) {
-        return REQCTXI_PUT;
+        return REQCTXI_PLACE;
     }
     if (model.spare == 0) {
         return REQCTXI_NO_BATCH;
     }
-    return is_timely ? REQCTXI_PUT : REQCTXI_NO_TIME;
+    return is_timely ? REQCTXI_PLACE : REQCTXI_NO_TIME;
 }
 
 static void note_put(struct row *row, int number)
@@ -173,11 +173,11 @@ static void put_some(void)
         bool is_timely = below(4) != 0;
         struct row *row = is_own ? &model.own : &model.ahead;
         int number = new_number();
-        enum reqctxi_put wanted = foresee(row, is_timely);
+        enum reqctxi_place wanted = foresee(row, is_timely);
         last_time++;
         assert_int_equal(
             try_put(number, is_own, is_timely ? last_time : NO_TIME), wanted);
-        if (wanted == REQCTXI_PUT) {
+        if (wanted == REQCTXI_PLACE) {
             note_put(row, number);
         }
     }
