@@ -18,7 +18,7 @@
 
 /* Jobs that a worker ends, of those in its hand, before it comes by: what waits
  * elsewhere has its turn, too. */
-enum { TURNS = 128 };
+enum { TURNS = 256 };
 
 enum { SPARE = 8 }; /* batches that stay with a worker */
 
@@ -264,10 +264,10 @@ void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
 }
 
 /* Ends a job's work and those in the hand, until it is empty or there is
- * something else to do. Nobody but this thread writes its worker's blocks: it
- * may read them without the lock. */
-static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
-                     struct reqctxi_work work, unsigned attention)
+ * something else to do; how many. Nobody but this thread writes its worker's
+ * blocks: it may read them without the lock. */
+static unsigned run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
+                         struct reqctxi_work work, unsigned attention)
 {
     struct reqctxi_series series;
     unsigned turns = TURNS;
@@ -295,6 +295,7 @@ static void run_hand(reqctx_pool *pool, struct reqctxi_worker *worker,
                                      is_more, &work);
     }
     reqctxi_series_end(&series);
+    return TURNS - turns;
 }
 
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
@@ -305,7 +306,7 @@ void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
     worker->jobs++;
     reqctxi_store_give(&pool->queue.store, job);
     unlock_and_free(pool);
-    run_hand(pool, worker, work, attention);
+    worker->series = run_hand(pool, worker, work, attention);
     reqctxi_lock_again(pool);
     worker->jobs--;
     if (!reqctxi_is_forked(pool)) {

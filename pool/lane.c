@@ -104,6 +104,11 @@ bool reqctxi_queue_has(const struct reqctxi_queue *queue, bool high_only)
            (!high_only && (queue->ring[1] != NULL || queue->ring[2] != NULL));
 }
 
+bool reqctxi_queue_has_plain(const struct reqctxi_queue *queue)
+{
+    return queue->plain.level[MIDDLE].count != 0;
+}
+
 /* The level to take from now; there is one. */
 static int choose_level(struct reqctxi_queue *queue)
 {

@@ -75,6 +75,9 @@ void reqctxi_queue_push(struct reqctxi_queue *queue, struct reqctxi_job *job);
 /* Whether a job may begin, of the highest level or of any. */
 bool reqctxi_queue_has(const struct reqctxi_queue *queue, bool high_only);
 
+/* Whether plain jobs wait, or others among them. */
+bool reqctxi_queue_has_plain(const struct reqctxi_queue *queue);
+
 /* The job whose turn it is, out of the queue and running; NULL: none may
  * begin. */
 struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,

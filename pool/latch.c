@@ -5,20 +5,10 @@
 
 enum { SPINS = 64, YIELDS = 64, NAP_NS = 50000 };
 
-/* Tells the core that this one waits. */
-static inline void pause_core(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 static void pause_for(unsigned tries)
 {
     if (tries < SPINS) {
-        pause_core();
+        reqctxi_pause();
     } else if (tries < SPINS + YIELDS) {
         sched_yield();
     } else {

@@ -25,6 +25,16 @@ struct reqctxi_latch {
     bool is_taken; /* atomic */
 };
 
+/* Tells the core that this one waits. */
+static inline void reqctxi_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* For who has found it taken: takes it as soon as may be. */
 void reqctxi_latch_wait(struct reqctxi_latch *latch);
 

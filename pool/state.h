@@ -193,6 +193,7 @@ struct reqctx_pool {
     unsigned hands;        /* workers that have_hand */
     unsigned inboxes_lent; /* a bit for each that may have credit, or jobs */
     bool hands_lent;       /* a hand may have credit */
+    unsigned looks;        /* for jobs, by those who take them */
     unsigned attention;    /* atomic; counts what those with a full hand should
                             * not miss: jobs that may go before */
 

@@ -8,6 +8,8 @@
 
 enum { HAND_MAX = 76 }; /* jobs that a worker takes ahead */
 
+enum { LOOKS = 8 }; /* one of so many is at the inboxes in any case */
+
 /* The job has begun. */
 static void take_from_group(reqctx_future *future)
 {
@@ -193,6 +195,15 @@ static struct reqctxi_job *take_as_worker(reqctx_pool *pool,
     return taken(pool, job);
 }
 
+/* To gather disturbs the submitters. So it is done when no plain jobs are left
+ * that came before, and sometimes, for workers may go on putting some there. */
+static void look_into_inboxes(reqctx_pool *pool)
+{
+    if (!reqctxi_queue_has_plain(&pool->queue) || pool->looks++ % LOOKS == 0) {
+        reqctxi_state_gather(pool);
+    }
+}
+
 struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
                                        struct reqctxi_worker *worker,
                                        struct reqctxi_job *lent)
@@ -201,7 +212,7 @@ struct reqctxi_job *reqctxi_state_take(reqctx_pool *pool,
     if (pool->state == REQCTXI_CLOSED) {
         return NULL; /* what waits is being handed back */
     }
-    reqctxi_state_gather(pool);
+    look_into_inboxes(pool);
     if (worker != NULL) {
         return pool->active < pool->target ? take_as_worker(pool, worker, lent)
                                            : NULL;

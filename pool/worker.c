@@ -23,6 +23,9 @@ enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };
 /* And no longer than about that. */
 #define SEEK_NS (100 * INT64_C(1000))
 
+/* Who has run less than that rests for so many pauses, some microseconds. */
+enum { FEW = 16, PAUSES = 100 };
+
 static _Thread_local struct reqctxi_worker *here;
 
 /* Not inlined: the thread-local's address must not outlive a call of user
@@ -151,6 +154,41 @@ static int64_t real_now_ns(void)
     return (int64_t)now.tv_sec * REQCTX_SECOND + now.tv_nsec;
 }
 
+/* Waits awake for some jobs to come. */
+static void rest(void)
+{
+    for (int i = 0; i < PAUSES; i++) {
+        reqctxi_pause();
+    }
+}
+
+static void yield(void)
+{
+    sched_yield();
+}
+
+static bool may_seek(const reqctx_pool *pool)
+{
+    return pool->seekers < SEEKERS_MAX && pool->state < REQCTXI_STOPPED &&
+           is_kept(pool);
+}
+
+/* Looks for work after a while, in which it counts as one who seeks. */
+static struct reqctxi_job *look_after(void (*wait)(void), reqctx_pool *pool,
+                                      struct reqctxi_worker *worker,
+                                      struct reqctxi_job *lent)
+{
+    pool->free++;
+    pool->seekers++;
+    reqctxi_state_admit(pool);
+    pthread_mutex_unlock(&pool->lock);
+    wait();
+    pthread_mutex_lock(&pool->lock);
+    pool->seekers--;
+    pool->free--;
+    return reqctxi_state_take(pool, worker, lent);
+}
+
 /*
  * Looks for work a few times, letting others have the core in between: to
  * sleep and be called takes longer than many a job. How often depends on
@@ -163,17 +201,8 @@ seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
     struct reqctxi_job *job = NULL;
     unsigned looks = worker->patience;
     int64_t end_ns = real_now_ns() + SEEK_NS;
-    while (job == NULL && looks-- > 0 && pool->seekers < SEEKERS_MAX &&
-           pool->state < REQCTXI_STOPPED && is_kept(pool)) {
-        pool->free++;
-        pool->seekers++;
-        reqctxi_state_admit(pool);
-        pthread_mutex_unlock(&pool->lock);
-        sched_yield();
-        pthread_mutex_lock(&pool->lock);
-        pool->seekers--;
-        pool->free--;
-        job = reqctxi_state_take(pool, worker, lent);
+    while (job == NULL && looks-- > 0 && may_seek(pool)) {
+        job = look_after(yield, pool, worker, lent);
         looks = real_now_ns() < end_ns ? looks : 0;
     }
     unsigned patience =
@@ -182,6 +211,24 @@ seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
                        : patience > PATIENCE_MAX ? PATIENCE_MAX
                                                  : patience;
     return job;
+}
+
+/*
+ * Looks for the next job. Where jobs are short, and workers are faster than the
+ * submitters, a look for each would cost all of them more than the job: each
+ * finds what the other core has just written, and takes it away from there. So
+ * who found few the last time, and knows of none, gives them time to be more.
+ */
+static struct reqctxi_job *
+look(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
+{
+    bool is_short = worker->series < FEW && pool->queue.count == 0 &&
+                    reqctxi_hand_peek(&worker->hand) == 0;
+    worker->series = FEW;
+    if (is_short && may_seek(pool)) {
+        return look_after(rest, pool, worker, lent);
+    }
+    return is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
 }
 
 /* Frees some memory, if there is more than a pool should keep that has nothing
@@ -202,8 +249,7 @@ static struct reqctxi_job *find_work(reqctx_pool *pool,
                                      struct reqctxi_worker *worker,
                                      struct reqctxi_job *lent)
 {
-    struct reqctxi_job *job =
-        is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
+    struct reqctxi_job *job = look(pool, worker, lent);
     if (job == NULL) {
         reqctxi_state_put_back(pool, worker);
         job = seek(pool, worker, lent);
@@ -309,8 +355,10 @@ static reqctx_status new_worker(reqctx_pool *pool,
     if (worker == NULL) {
         return REQCTX_NOMEM;
     }
-    *worker = (struct reqctxi_worker){
-        .duty = {.pool = pool}, .pool = pool, .patience = PATIENCE_MIN};
+    *worker = (struct reqctxi_worker){.duty = {.pool = pool},
+                                      .pool = pool,
+                                      .series = FEW,
+                                      .patience = PATIENCE_MIN};
     if (!reqctxi_seat_init(&worker->seat)) {
         reqctx_free(worker);
         return REQCTX_SYSTEM;

@@ -29,6 +29,7 @@ struct reqctxi_worker {
     bool is_ordinary;     /* its outermost job is not a high one */
     unsigned blocks;      /* calls and waits that block, nested */
     bool has_hand;        /* something may be in it, or be put in */
+    unsigned series;      /* plain jobs that it ran the last time */
     unsigned patience;    /* times that it looks before it sleeps */
     struct reqctxi_hand hand;
 };
