@@ -217,15 +217,17 @@ seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
  * Looks for the next job. Where jobs are short, and workers are faster than the
  * submitters, a look for each would cost all of them more than the job: each
  * finds what the other core has just written, and takes it away from there. So
- * who found few the last time, and knows of none, gives them time to be more.
+ * who found few the last time, though it often finds some, and knows of none
+ * now, gives them time to be more.
  */
 static struct reqctxi_job *
 look(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
 {
-    bool is_short = worker->series < FEW && pool->queue.count == 0 &&
+    bool is_early = worker->series < FEW && worker->patience > PATIENCE_MIN &&
+                    pool->queue.count == 0 &&
                     reqctxi_hand_peek(&worker->hand) == 0;
     worker->series = FEW;
-    if (is_short && may_seek(pool)) {
+    if (is_early && may_seek(pool)) {
         return look_after(rest, pool, worker, lent);
     }
     return is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
