@@ -48,6 +48,7 @@
 #include "pool/latch.h"
 
 struct reqctxi_hand {
+    char apart[64]; /* from what other cores use */
     struct reqctxi_latch latch;
     bool is_halted;
     size_t credit;
@@ -62,8 +63,6 @@ struct reqctxi_hand {
     /* Ended by the hand's worker and not counted by the pool yet. */
     uint64_t ended_for[REQCTX_DROP_REASONS]; /* by reason; 0: they ran */
     uint64_t left_entered;
-
-    char apart[64]; /* from what another core uses */
 };
 
 /* Frees the batches. */

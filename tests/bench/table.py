@@ -225,15 +225,17 @@ OBSTACLES = {
     "snapshot": "an atomic count",
     "enter": "an exchange each way: two threads may race for a context",
     "task": "that of enter, and a context's memory",
-    "one": "152 bytes a job that change cores, and two locks a job",
-    "four": "152 bytes a job that change cores, and two locks a job",
-    "fork": "two locks a job",
+    "one": "48 bytes a job that change cores, an exchange for each put and "
+           "each take, and the way into the context and out",
+    "four": "as for 1 producer",
+    "fork": "an exchange for each put and each take, and the way into the "
+            "context and out",
     "capture": "the count of the context's root",
     "latency": "more code between wake and job than a queue's, cold by then",
     "flood": "the turns of the lanes",
     "cpu": "as for 1 producer",
     "idle": "nothing should wake an idle pool",
-    "allocations": "blocks that the pool has not kept",
+    "allocations": "memory that the pool has not kept",
 }
 
 
