@@ -1,5 +1,5 @@
 /*
- * A lock for a few instructions. May use nothing; used by hand.h and worker.c.
+ * A lock for a few instructions. May use nothing; used by hand.h and seek.c.
  *
  * One word says whether somebody has it:
  *

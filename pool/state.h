@@ -48,7 +48,7 @@
  *                pool. The last to come is the first to be called, and looks
  *                for itself what there is to do. A worker that has just run
  *                out of work looks several times before it sleeps here: it
- *                seeks (worker.c).
+ *                seeks (seek.c).
  *     room       submitters who have looked for some in vain (room.c), first
  *                come first served. Whoever takes a job
  *                out, or becomes idle, puts in the first one's for which there

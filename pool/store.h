@@ -4,7 +4,7 @@
  * lock.
  *
  * Who has nothing else to do frees what is more than an idle pool should keep
- * (worker.c). A store that is full lays what comes on the pile of the dead,
+ * (seek.c). A store that is full lays what comes on the pile of the dead,
  * which are to be freed by who has let go of the lock; so are blocks of
  * futures.
  */

@@ -1,10 +1,7 @@
 #include "pool/worker.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "pool/state.h"
 
@@ -16,15 +13,6 @@ enum {
     FRAMES = 4 * 1024,   /* of it, for the pool's own between two jobs */
     FOREIGN_DEPTH = 64   /* jobs on a stack that is no worker's */
 };
-
-/* How often a worker looks before it sleeps, and how many at once. */
-enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };
-
-/* And no longer than about that. */
-#define SEEK_NS (100 * INT64_C(1000))
-
-/* Who has run less than that rests for so many pauses, some microseconds. */
-enum { FEW = 16, PAUSES = 100 };
 
 static _Thread_local struct reqctxi_worker *here;
 
@@ -140,135 +128,13 @@ static void lie_down(reqctx_pool *pool, struct reqctxi_worker *worker)
     reqctxi_state_admit(pool);
 }
 
-/* Whether a worker may go on here. */
-static bool is_kept(const reqctx_pool *pool)
-{
-    return pool->live <= pool->target + pool->config.spare_workers;
-}
-
-/* The system's time, whatever clock the program has set. */
-static int64_t real_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * REQCTX_SECOND + now.tv_nsec;
-}
-
-/* Waits awake for some jobs to come. */
-static void rest(void)
-{
-    for (int i = 0; i < PAUSES; i++) {
-        reqctxi_pause();
-    }
-}
-
-static void yield(void)
-{
-    sched_yield();
-}
-
-static bool may_seek(const reqctx_pool *pool)
-{
-    return pool->seekers < SEEKERS_MAX && pool->state < REQCTXI_STOPPED &&
-           is_kept(pool);
-}
-
-/* Looks for work after a while, in which it counts as one who seeks. */
-static struct reqctxi_job *look_after(void (*wait)(void), reqctx_pool *pool,
-                                      struct reqctxi_worker *worker,
-                                      struct reqctxi_job *lent)
-{
-    pool->free++;
-    pool->seekers++;
-    reqctxi_state_admit(pool);
-    pthread_mutex_unlock(&pool->lock);
-    wait();
-    pthread_mutex_lock(&pool->lock);
-    pool->seekers--;
-    pool->free--;
-    return reqctxi_state_take(pool, worker, lent);
-}
-
-/*
- * Looks for work a few times, letting others have the core in between: to
- * sleep and be called takes longer than many a job. How often depends on
- * whether it was any use the last times; and if others have the core for long
- * it sleeps, so that who needs it sooner can be called.
- */
-static struct reqctxi_job *
-seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
-{
-    struct reqctxi_job *job = NULL;
-    unsigned looks = worker->patience;
-    int64_t end_ns = real_now_ns() + SEEK_NS;
-    while (job == NULL && looks-- > 0 && may_seek(pool)) {
-        job = look_after(yield, pool, worker, lent);
-        looks = real_now_ns() < end_ns ? looks : 0;
-    }
-    unsigned patience =
-        job != NULL ? 2 * worker->patience : worker->patience / 2;
-    worker->patience = patience < PATIENCE_MIN   ? PATIENCE_MIN
-                       : patience > PATIENCE_MAX ? PATIENCE_MAX
-                                                 : patience;
-    return job;
-}
-
-/*
- * Looks for the next job. Where jobs are short, and workers are faster than the
- * submitters, a look for each would cost all of them more than the job: each
- * finds what the other core has just written, and takes it away from there. So
- * who found few the last time, though it often finds some, and knows of none
- * now, gives them time to be more.
- */
-static struct reqctxi_job *
-look(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
-{
-    bool is_early = worker->series < FEW && worker->patience > PATIENCE_MIN &&
-                    pool->queue.count == 0 &&
-                    reqctxi_hand_peek(&worker->hand) == 0;
-    worker->series = FEW;
-    if (is_early && may_seek(pool)) {
-        return look_after(rest, pool, worker, lent);
-    }
-    return is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
-}
-
-/* Frees some memory, if there is more than a pool should keep that has nothing
- * to do. */
-static bool free_some(reqctx_pool *pool)
-{
-    if (!reqctxi_store_trim(&pool->queue.store)) {
-        return false;
-    }
-    struct reqctxi_job *dead = reqctxi_store_take_dead(&pool->queue.store);
-    pthread_mutex_unlock(&pool->lock);
-    reqctxi_free_blocks(dead);
-    reqctxi_lock_again(pool);
-    return !reqctxi_is_forked(pool);
-}
-
-static struct reqctxi_job *find_work(reqctx_pool *pool,
-                                     struct reqctxi_worker *worker,
-                                     struct reqctxi_job *lent)
-{
-    struct reqctxi_job *job = look(pool, worker, lent);
-    if (job == NULL) {
-        reqctxi_state_put_back(pool, worker);
-        job = seek(pool, worker, lent);
-    }
-    while (job == NULL && free_some(pool)) {
-        job = is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
-    }
-    return job;
-}
-
 /* Runs jobs until the pool stops or can do without this worker. */
 static void serve(reqctx_pool *pool, struct reqctxi_worker *worker)
 {
     bool has_idled = false;
     while (pool->state < REQCTXI_STOPPED) {
         struct reqctxi_job lent;
-        struct reqctxi_job *job = find_work(pool, worker, &lent);
+        struct reqctxi_job *job = reqctxi_worker_find_work(pool, worker, &lent);
         if (job != NULL) {
             if (reqctxi_state_is_plain(pool, job)) {
                 reqctxi_state_end_plain(pool, worker, job);
@@ -357,10 +223,7 @@ static reqctx_status new_worker(reqctx_pool *pool,
     if (worker == NULL) {
         return REQCTX_NOMEM;
     }
-    *worker = (struct reqctxi_worker){.duty = {.pool = pool},
-                                      .pool = pool,
-                                      .series = FEW,
-                                      .patience = PATIENCE_MIN};
+    *worker = (struct reqctxi_worker){.duty = {.pool = pool}, .pool = pool};
     if (!reqctxi_seat_init(&worker->seat)) {
         reqctx_free(worker);
         return REQCTX_SYSTEM;

@@ -30,12 +30,19 @@ struct reqctxi_worker {
     unsigned blocks;      /* calls and waits that block, nested */
     bool has_hand;        /* something may be in it, or be put in */
     unsigned series;      /* plain jobs that it ran the last time */
-    unsigned patience;    /* times that it looks before it sleeps */
+    unsigned patience;    /* times that it looks before it sleeps (seek.c) */
     struct reqctxi_hand hand;
 };
 
 /* The calling thread, if it is a worker of pool, or of any (NULL); or NULL. */
 struct reqctxi_worker *reqctxi_worker_here(const reqctx_pool *pool);
+
+/* The next job for worker, the calling thread, taken; NULL: it may as well
+ * sleep, having looked for some time. With the lock held, which it lets go;
+ * lent as in state.h (seek.c). */
+struct reqctxi_job *reqctxi_worker_find_work(reqctx_pool *pool,
+                                             struct reqctxi_worker *worker,
+                                             struct reqctxi_job *lent);
 
 /*
  * Starts one more worker, idle from the start, unless somebody else has made
