@@ -141,6 +141,7 @@ static void call_snapshots(void)
     reqctx_snapshot snapshot;
     reqctx_snapshot empty;
     reqctx_capture capture;
+    reqctx_drops drops = REQCTX_ZERO;
     int calls = 0;
     REQCTX_WITH(plain, 6) {
         snapshot = reqctx_snapshot_take();
@@ -150,10 +151,13 @@ static void call_snapshots(void)
     see_six(&calls);
     must(reqctx_capture_leave(&capture) == REQCTX_OK);
     must(reqctx_capture_to_snapshot(&capture, &snapshot) == REQCTX_OK);
+    must(reqctx_drops_run(&drops, &snapshot, see_six, &calls, NULL) ==
+         REQCTX_OK);
+    reqctx_drops_end(&drops);
     must(reqctx_snapshot_take_from(NULL, &empty) == REQCTX_OK);
     reqctx_snapshot_drop(&snapshot);
     reqctx_snapshot_drop(&empty);
-    must(calls == 1);
+    must(calls == 2);
 }
 
 static void count_switch(void *arg)
