@@ -9,11 +9,13 @@
 REQCTX_VAR(number, int, 0);
 REQCTX_VAR(other, int, 0);
 
-static int ended; /* how many objects have */
+static int ended;       /* how many objects have */
+static int number_then; /* where the last one has */
 
 static void end_thing(reqctx_object *thing)
 {
     ended++;
+    number_then = number_get();
     free(thing);
 }
 
@@ -254,6 +256,25 @@ static void hooks_are_told_of_where_there_may_have_been_some(void **state)
     }
 }
 
+/* What it set goes when it has been left, not under it. */
+static void hooks_are_called_where_the_caller_is(void **state)
+{
+    (void)state;
+    reqctx_drops drops = REQCTX_ZERO;
+    assert_ok(number_set(1, NULL));
+    reqctx_snapshot snapshots[] = {take_from(NOBODY, set_a_thing),
+                                   take_from(NOBODY, set_numbers)};
+    void (*const jobs[])(void *) = {set_numbers, set_a_thing};
+    for (int i = 0; i < 2; i++) {
+        int before = ended;
+        assert_ok(reqctx_drops_run(&drops, &snapshots[i], jobs[i], NULL, NULL));
+        assert_int_equal(ended, before + 1);
+        assert_int_equal(number_then, 1);
+        number_then = 0;
+    }
+    reqctx_drops_end(&drops);
+}
+
 enum { MANY = 1000 };
 
 /* Runs so many jobs in what is current, and says how often memory was asked
@@ -330,6 +351,7 @@ int main(void)
         UNIT(what_was_folded_waits),
         UNIT(drops_of_a_job_within_are_made_first),
         UNIT(hooks_are_told_of_where_there_may_have_been_some),
+        UNIT(hooks_are_called_where_the_caller_is),
         UNIT(a_thousand_runs_need_no_memory),
         UNIT(the_count_stays_while_drops_are_put_off),
     };
