@@ -139,6 +139,26 @@ reqctx_break(pool/timer.c
 [[        if ((!timer->is_wanted || check_is_broken("the_timer_is_deaf")) &&
             delay_ns > 0) {]])
 
+# A latch is found free, and then taken.
+reqctx_break(pool/latch.h
+[[    if (__builtin_expect(
+            __atomic_exchange_n(&latch->is_taken, true, __ATOMIC_ACQUIRE), 0)) {
+        reqctxi_latch_wait(latch);]]
+[[    if (check_is_broken("a_latch_in_two_steps") &&
+        !__atomic_load_n(&latch->is_taken, __ATOMIC_ACQUIRE)) {
+        __atomic_store_n(&latch->is_taken, true, __ATOMIC_RELEASE);
+    } else if (__atomic_exchange_n(&latch->is_taken, true, __ATOMIC_ACQUIRE)) {
+        reqctxi_latch_wait(latch);]])
+
+# So does who has waited for it.
+reqctx_break(pool/latch.c
+[[    } while (__atomic_exchange_n(&latch->is_taken, true, __ATOMIC_ACQUIRE));]]
+[[        if (check_is_broken("a_waiter_just_takes_the_latch")) {
+            __atomic_store_n(&latch->is_taken, true, __ATOMIC_RELEASE);
+            return;
+        }
+    } while (__atomic_exchange_n(&latch->is_taken, true, __ATOMIC_ACQUIRE));]])
+
 # A word that is free is seized in two steps.
 reqctx_break(lib/stack.c
 [[    uintptr_t found = IDLE;

@@ -27,6 +27,8 @@ static const struct control {
     {"one_hold_for_two", "a_wait_meets_the_end_of_its_job"},
     {"a_waiter_is_forgotten", "a_wait_meets_the_end_of_its_job"},
     {"the_timer_is_deaf", "a_pool_is_freed_while_it_starts"},
+    {"a_latch_in_two_steps", "a_latch_keeps_others_out"},
+    {"a_waiter_just_takes_the_latch", "a_latch_keeps_others_out"},
     {"two_seize_one_word", "two_threads_enter_one_context"},
     {"a_reference_is_left_to_nobody", "a_drop_meets_a_leave"},
     {"a_leave_looks_too_early", "a_drop_meets_a_leave"},
@@ -56,6 +58,9 @@ static struct check_scene find(const char *name)
     }
     if (found == NULL) {
         found = find_in(pool_scenes_room, pool_scenes_room_count, name);
+    }
+    if (found == NULL) {
+        found = find_in(pool_scenes_latch, pool_scenes_latch_count, name);
     }
     if (found == NULL) {
         found = find_in(lib_scenes, lib_scenes_count, name);

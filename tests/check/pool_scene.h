@@ -49,6 +49,8 @@ void *drain(void *unused);
 pthread_t go(void *(*function)(void *arg));
 void join(pthread_t thread);
 
+extern const struct check_scene pool_scenes_latch[];
+extern const size_t pool_scenes_latch_count;
 extern const struct check_scene pool_scenes_submit[];
 extern const size_t pool_scenes_submit_count;
 extern const struct check_scene pool_scenes_wait[];
