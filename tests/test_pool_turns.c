@@ -204,6 +204,52 @@ static void a_job_that_blocks_and_goes_on_starves_none(void **state)
     assert_true(chain.links > 0);
 }
 
+/* Some that go on, of which the queue has some at any time. */
+struct crowd {
+    struct chain chain;
+    struct stay stay;
+};
+
+/* By its blocking they are in the queue, and by the last submit its hand may
+ * be put into again: what they submit from then on is not told to the pool. */
+static void begin_crowd(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (int i = 0; i < 20; i++) {
+        submit_link(&crowd->chain);
+    }
+    reqctx_pool_blocking_begin();
+    reqctx_pool_blocking_end();
+    submit_link(&crowd->chain);
+    stay_run(&crowd->stay);
+}
+
+/* Nor is it told of the second from outside, for which the first may have been
+ * given credit; and they never leave the queue empty. */
+static void jobs_that_go_on_starve_none_from_outside(void **state)
+{
+    (void)state;
+    struct crowd crowd = {.chain.pool = pool_with(1), .chain.links = 100000};
+    struct chain *chain = &crowd.chain;
+    struct stay other;
+    chain->order = (reqctx_job){.run = go_on, .arg = chain};
+    gate_init(&crowd.stay.begun);
+    gate_init(&crowd.stay.ends);
+    gate_init(&other.begun);
+    gate_init(&other.ends);
+    assert_ok(reqctx_pool_submit(chain->pool, begin_crowd, &crowd));
+    gate_pass(&crowd.stay.begun);
+    assert_ok(reqctx_pool_submit(chain->pool, count_run, &chain->blocks));
+    assert_ok(reqctx_pool_submit(chain->pool, stay_run, &other));
+    stay_end(&crowd.stay);
+    gate_pass(&other.begun);
+    int left = chain->links;
+    chain->others = 1;
+    stay_end(&other);
+    free_pool(chain->pool);
+    assert_true(left > 0);
+}
+
 /* Blocks, to let the other one have its place, until it is told. */
 struct blocker {
     struct stay stay;
@@ -296,6 +342,7 @@ int main(void)
         UNIT(low_jobs_starve_none_in_a_hand),
         UNIT(jobs_in_a_hand_go_before_low_ones),
         UNIT(a_job_that_blocks_and_goes_on_starves_none),
+        UNIT(jobs_that_go_on_starve_none_from_outside),
         UNIT(a_spare_worker_ends_with_the_job_that_it_runs),
         UNIT(a_worker_too_many_leaves_what_is_in_its_hand),
     };
