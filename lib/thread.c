@@ -38,7 +38,7 @@ struct reqctxi_thread *reqctxi_thread_make(void)
 static pthread_key_t key; /* guarded by reqctxi_key_lock until key_made */
 static bool key_made;     /* guarded by reqctxi_key_lock; never unmade */
 
-void reqctxi_thread_fill_purse(struct reqctxi_thread *thread)
+reqctx_map reqctxi_thread_snapshot_anew(struct reqctxi_thread *thread)
 {
     struct reqctx_node *root = thread->frame->map.root;
     reqctx_drops *drops = thread->drops;
@@ -52,6 +52,7 @@ void reqctxi_thread_fill_purse(struct reqctxi_thread *thread)
         thread->purse = REQCTXI_PURSE - 1;
         reqctxi_ref_hold_many_alone(&root->count, REQCTXI_PURSE);
     }
+    return thread->frame->map;
 }
 
 void reqctxi_thread_spend_purse(struct reqctxi_thread *thread)

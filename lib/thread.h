@@ -166,9 +166,9 @@ static inline void reqctxi_thread_end_era(struct reqctxi_thread *thread)
     thread->era++;
 }
 
-/* Takes a reference to the current frame's root, not NULL, for the first time
- * or with an empty purse. */
-void reqctxi_thread_fill_purse(struct reqctxi_thread *thread);
+/* A snapshot of the current frame's map, which is not empty, with an empty
+ * purse, which it may fill. */
+reqctx_map reqctxi_thread_snapshot_anew(struct reqctxi_thread *thread);
 
 /* Gives back what is in the purse; not to be called while it is empty. */
 void reqctxi_thread_spend_purse(struct reqctxi_thread *thread);
@@ -232,13 +232,12 @@ reqctxi_thread_claim(struct reqctxi_thread *thread, const reqctx_var *var,
 static inline reqctx_map reqctxi_thread_snapshot(struct reqctxi_thread *thread)
 {
     reqctxi_thread_end_era(thread);
-    reqctx_map map = thread->frame->map;
     if (thread->purse != 0) {
         thread->purse--;
-    } else if (map.root != NULL) {
-        reqctxi_thread_fill_purse(thread);
+    } else if (thread->frame->map.root != NULL) {
+        return reqctxi_thread_snapshot_anew(thread);
     }
-    return map;
+    return thread->frame->map;
 }
 
 /* Gives the thread a range of stays. */

@@ -275,34 +275,28 @@ void reqctxi_series_turn(struct reqctxi_series *series)
     }
 }
 
-struct errand {
-    const struct reqctxi_work *work;
-    struct reqctxi_duty *duty;
-    reqctx_result result;
-};
-
-static void run_errand(void *arg)
+static void run_work(void *arg)
 {
-    struct errand *errand = arg;
-    errand->result.dropped = find_reason();
-    call(errand->work, errand->duty, &errand->result);
+    struct reqctxi_series *series = arg;
+    series->result.dropped = find_reason();
+    call(series->work, &series->duty, &series->result);
 }
 
 bool reqctxi_series_run(struct reqctxi_series *series,
                         struct reqctxi_work *work,
                         reqctx_drop_reason *out_reason, bool *out_left)
 {
-    struct errand errand = {.work = work, .duty = &series->duty};
     bool had_hooks;
+    series->work = work;
     reqctx_status status = reqctx_drops_run(&series->drops, &work->snapshot,
-                                            run_errand, &errand, &had_hooks);
+                                            run_work, series, &had_hooks);
     if (status == REQCTX_PENDING) {
         return false;
     }
     if (had_hooks) {
         renew(series);
     }
-    *out_reason = errand.result.dropped;
+    *out_reason = series->result.dropped;
     *out_left = status == REQCTX_LEFT_ENTERED;
     return true;
 }

@@ -207,6 +207,8 @@ struct reqctxi_series {
     struct reqctxi_duty duty;
     reqctx_capture around;
     reqctx_drops drops;
+    const struct reqctxi_work *work; /* that runs */
+    reqctx_result result;            /* which nobody asks for */
 };
 
 void reqctxi_series_begin(struct reqctxi_series *series,
