@@ -30,39 +30,35 @@ static int64_t real_now_ns(void)
     return (int64_t)now.tv_sec * REQCTX_SECOND + now.tv_nsec;
 }
 
-/* Waits awake for some jobs to come. */
-static void rest(void)
-{
-    for (int i = 0; i < PAUSES; i++) {
-        reqctxi_pause();
-    }
-}
-
-static void yield(void)
-{
-    sched_yield();
-}
-
 static bool may_seek(const reqctx_pool *pool)
 {
     return pool->seekers < SEEKERS_MAX && pool->state < REQCTXI_STOPPED &&
            is_kept(pool);
 }
 
-/* Looks for work after a while, in which it counts as one who seeks. */
-static struct reqctxi_job *look_after(void (*wait)(void), reqctx_pool *pool,
-                                      struct reqctxi_worker *worker,
-                                      struct reqctxi_job *lent)
+/* Waits awake for some more jobs to come: it does not idle. */
+static void rest(reqctx_pool *pool)
+{
+    pool->seekers++;
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < PAUSES; i++) {
+        reqctxi_pause();
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->seekers--;
+}
+
+/* Lets others have the core, idle meanwhile. */
+static void yield(reqctx_pool *pool)
 {
     pool->free++;
     pool->seekers++;
     reqctxi_state_admit(pool);
     pthread_mutex_unlock(&pool->lock);
-    wait();
+    sched_yield();
     pthread_mutex_lock(&pool->lock);
     pool->seekers--;
     pool->free--;
-    return reqctxi_state_take(pool, worker, lent);
 }
 
 static unsigned limit(unsigned patience)
@@ -86,7 +82,8 @@ seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
     unsigned looks = patience;
     int64_t end_ns = real_now_ns() + SEEK_NS;
     while (job == NULL && looks-- > 0 && may_seek(pool)) {
-        job = look_after(yield, pool, worker, lent);
+        yield(pool);
+        job = reqctxi_state_take(pool, worker, lent);
         looks = real_now_ns() < end_ns ? looks : 0;
     }
     worker->patience = limit(job != NULL ? 2 * patience : patience / 2);
@@ -108,7 +105,7 @@ look(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
                     reqctxi_hand_peek(&worker->hand) == 0;
     worker->series = FEW;
     if (is_early && may_seek(pool)) {
-        return look_after(rest, pool, worker, lent);
+        rest(pool);
     }
     return is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
 }

@@ -28,8 +28,9 @@
  *    jobs have no order outside a lane of limit 1: a worker goes on with the
  *    newest, looking every now and then for those of others, and for the
  *    oldest. Where many wait a worker takes some ahead; others take these, and
- *    those that its jobs submitted, if it does not get on. While jobs wait
- *    that may begin, idle workers are woken.
+ *    those that its jobs submitted, if it does not get on. Where they come one
+ *    by one, and often, it may let them gather for some microseconds. While
+ *    jobs wait that may begin, idle workers are woken.
  * 6. Everything before the submit happens before the job; all of the job
  *    happens before a wait for it returns.
  * 7. A job may submit to its own pool and wait for its jobs (job.h).
