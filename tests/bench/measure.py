@@ -45,6 +45,13 @@ POOLS = {
 }
 
 
+def ratios(ours, theirs):
+    """Pair by pair; None: there are no pairs."""
+    if not ours or not theirs or len(ours) != len(theirs):
+        return None
+    return [mine / other for mine, other in zip(ours, theirs)]
+
+
 @dataclass
 class Results:
     """Every sample, by what was measured."""
@@ -55,6 +62,18 @@ class Results:
     def operation(self, name):
         samples = self.operations.get(name)
         return statistics.median(samples) if samples else None
+
+    def operation_ratios(self, ours, theirs):
+        """One of each repetition: the machine's speed changes meanwhile."""
+        return ratios(self.operations.get(ours), self.operations.get(theirs))
+
+    def pool_ratios(self, ours, theirs, mode, workers, of, least=False):
+        """The same; of what grows with the time, or, least, falls."""
+        def medians(peer):
+            runs = self.pools.get((peer, mode, workers), [])
+            return [statistics.median(run[of]) for run in runs if run.get(of)]
+        found = ratios(medians(ours), medians(theirs))
+        return [1 / ratio for ratio in found] if least and found else found
 
     def samples(self, peer, mode, workers, of):
         runs = self.pools.get((peer, mode, workers), [])

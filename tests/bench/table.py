@@ -1,5 +1,8 @@
-"""The rows of the table: ours beside a reference, and the goal."""
+"""The rows of the table: ours beside a reference, and the goal. Both figures
+are medians; the ratio is the median of those of each repetition, in which both
+were measured one after the other."""
 
+import statistics
 from dataclasses import dataclass
 
 from measure import ALL_PEERS, C_PEERS
@@ -17,6 +20,7 @@ class Row:
     ours: float
     peer: str = None
     peers: float = None
+    ratios: list = None  # of the repetitions; None: it has none
     # Goals; None: there is no such goal.
     most_ratio: float = None
     least_ratio: float = None
@@ -26,7 +30,8 @@ class Row:
     def ratio(self):
         if self.ours is None or not self.peers:
             return None
-        return self.ours / self.peers
+        return (statistics.median(self.ratios) if self.ratios
+                else self.ours / self.peers)
 
     def goal(self):
         goals = []
@@ -57,27 +62,31 @@ class Row:
                 "met": self.met()}
 
 
+def operation_row(results, name, what, ours, peer, theirs, **goals):
+    return Row(name, what, "ns", results.operation(ours), peer,
+               results.operation(theirs),
+               results.operation_ratios(ours, theirs), **goals)
+
+
 def beside(results, name, what, key, **goals):
     """An operation beside CPython's."""
     operation, n = key
-    return Row(name, what, "ns", results.operation(f"{operation}/reqctx/{n}"),
-               "CPython", results.operation(f"{operation}/CPython/{n}"),
-               **goals)
+    return operation_row(results, name, what, f"{operation}/reqctx/{n}",
+                         "CPython", f"{operation}/CPython/{n}", **goals)
 
 
 def get_rows(results):
-    time = results.operation
     local, key = "thread-local function", "pthread_getspecific"
     for prefix, linked in (("", "linked statically"),
                            ("shared:", "shared library")):
         what, ours = f"get, cached, 8 set, {linked}", f"{prefix}get/reqctx/8"
-        yield Row("get", what, "ns", time(ours), local,
-                  time(f"{prefix}get/thread-local/1"), most_ratio=1.3)
-        yield Row("get", what, "ns", time(ours), key,
-                  time(f"{prefix}get/pthread_getspecific/1"), most_ratio=1)
-    yield Row("get", "get, cached, 10,000 set", "ns",
-              time("get/reqctx/10000"), "reqctx, 1 set", time("get/reqctx/1"),
-              most_ratio=1.1)
+        yield operation_row(results, "get", what, ours, local,
+                            f"{prefix}get/thread-local/1", most_ratio=1.3)
+        yield operation_row(results, "get", what, ours, key,
+                            f"{prefix}get/pthread_getspecific/1", most_ratio=1)
+    yield operation_row(results, "get", "get, cached, 10,000 set",
+                        "get/reqctx/10000", "reqctx, 1 set", "get/reqctx/1",
+                        most_ratio=1.1)
 
 
 def operation_rows(results):
@@ -116,6 +125,14 @@ def best(figures, choose):
     return peer, known[peer]
 
 
+def rate_row(results, name, what, mode, n, peer, **goals):
+    """Jobs a second are as many more as the seconds are fewer."""
+    return Row(name, what, "M/s", results.rate("reqctx", mode, n), peer,
+               results.rate(peer, mode, n),
+               results.pool_ratios("reqctx", peer, mode, n, "seconds",
+                                   least=True), **goals)
+
+
 def rate_rows(results):
     titles = {"one": "1 producer", "four": "4 producers",
               "fork": "recursive fork"}
@@ -124,21 +141,17 @@ def rate_rows(results):
     for mode, title in titles.items():
         peers, least = goals[mode]
         for n in (2, 1, 4):
-            rate = {peer: results.rate(peer, mode, n)
-                    for peer in ("reqctx", "ForkJoinPool") + peers}
-            name, figure = best({peer: rate[peer] for peer in peers}, max)
+            name, _ = best({peer: results.rate(peer, mode, n)
+                            for peer in peers}, max)
             what = f"{title}, {n} worker{'s' if n > 1 else ''}"
-            yield Row(mode, what, "M/s", rate["reqctx"], name, figure,
-                      least_ratio=least if n == 2 else None)
+            yield rate_row(results, mode, what, mode, n, name,
+                           least_ratio=least if n == 2 else None)
             if n == 2:
-                yield Row(mode, what, "M/s", rate["reqctx"],
-                          "ForkJoinPool", rate["ForkJoinPool"],
-                          least_ratio=1 if mode != "fork" else None)
+                yield rate_row(results, mode, what, mode, n, "ForkJoinPool",
+                               least_ratio=1 if mode != "fork" else None)
     for mode, title in titles.items():
-        yield Row("capture", f"{title}, with capture", "M/s",
-                  results.rate("reqctx", mode, 2), "reqctx without",
-                  results.rate("reqctx, no capture", mode, 2),
-                  least_ratio=0.9)
+        yield rate_row(results, "capture", f"{title}, with capture", mode, 2,
+                       "reqctx, no capture", least_ratio=0.9)
 
 
 # Of C and C++ only: a goroutine needs no other thread to wake.
@@ -148,7 +161,7 @@ def latency_row(results, what, mode, of, **goals):
         return None if ns is None else ns / 1000
     name, figure = best({peer: microseconds(peer) for peer in C_PEERS}, min)
     return Row("latency", what, "us", microseconds("reqctx"), name, figure,
-               **goals)
+               results.pool_ratios("reqctx", name, mode, 2, of), **goals)
 
 
 def latency_rows(results):
