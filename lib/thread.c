@@ -41,11 +41,7 @@ static bool key_made;     /* guarded by reqctxi_key_lock; never unmade */
 reqctx_map reqctxi_thread_snapshot_anew(struct reqctxi_thread *thread)
 {
     struct reqctx_node *root = thread->frame->map.root;
-    reqctx_drops *drops = thread->drops;
-    if (drops != NULL && drops->root == root && drops->count > 1) {
-        thread->purse = drops->count - 2; /* one stays, one is taken */
-        drops->count = 1;
-    } else if (thread->taken != root) {
+    if (thread->taken != root) {
         thread->taken = root;
         reqctxi_ref_hold_alone(&root->count);
     } else {

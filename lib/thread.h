@@ -65,8 +65,8 @@
  * thread's end.
  *
  * A worker has more of them: those whose drop it has put off (drops.c). While
- * the current root is that of its drops the purse is filled from there, and
- * emptied into it: jobs that submit jobs have no need for the shared count.
+ * the current root is that of its drops, snapshots are of these, and the purse
+ * is emptied into them: jobs that submit jobs do not need the shared count.
  *
  * All of this is read and written by its own thread alone.
  */
@@ -232,7 +232,11 @@ reqctxi_thread_claim(struct reqctxi_thread *thread, const reqctx_var *var,
 static inline reqctx_map reqctxi_thread_snapshot(struct reqctxi_thread *thread)
 {
     reqctxi_thread_end_era(thread);
-    if (thread->purse != 0) {
+    reqctx_drops *drops = thread->drops;
+    if (drops != NULL && drops->root == thread->frame->map.root &&
+        drops->count > 1) {
+        drops->count--;
+    } else if (thread->purse != 0) {
         thread->purse--;
     } else if (thread->frame->map.root != NULL) {
         return reqctxi_thread_snapshot_anew(thread);

@@ -186,29 +186,46 @@ make_place(reqctx_pool *pool, struct reqctxi_debtor debtor)
 
 /* Field by field, which are in registers mostly: to write them to memory, and
  * to read that in greater pieces at once, stalls. */
-static inline bool put(reqctx_pool *pool, struct reqctxi_work work)
+static inline void fill(struct reqctxi_work *place, void (*run)(void *arg),
+                        void (*drop)(void *arg, reqctx_drop_reason reason),
+                        void *arg, const char *label, reqctx_snapshot snapshot)
 {
-    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
-    bool is_own = debtor.worker != NULL;
-    struct reqctxi_work *place = reqctxi_hand_begin_put(debtor.hand, is_own);
-    if (__builtin_expect(place == NULL, 0)) {
-        place = make_place(pool, debtor);
-    }
-    if (place == NULL) {
-        return false;
-    }
-    place->run = work.run;
-    place->drop = work.drop;
-    place->arg = work.arg;
-    place->label = work.label;
-    place->snapshot = work.snapshot;
-    reqctxi_hand_end_put(debtor.hand, is_own);
-    return true;
+    place->run = run;
+    place->drop = drop;
+    place->arg = arg;
+    place->label = label;
+    place->snapshot = snapshot;
+}
+
+/* A place with the latch of the debtor's hand; NULL: it is to go the long
+ * way. */
+static inline struct reqctxi_work *begin_put(reqctx_pool *pool,
+                                             struct reqctxi_debtor debtor)
+{
+    struct reqctxi_work *place =
+        reqctxi_hand_begin_put(debtor.hand, debtor.worker != NULL);
+    return __builtin_expect(place != NULL, 1) ? place
+                                              : make_place(pool, debtor);
 }
 
 bool reqctxi_credit_put(reqctx_pool *pool, const struct reqctxi_work *work)
 {
-    return put(pool, *work);
+    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
+    struct reqctxi_work *place = begin_put(pool, debtor);
+    if (place != NULL) {
+        fill(place, work->run, work->drop, work->arg, work->label,
+             work->snapshot);
+        reqctxi_hand_end_put(debtor.hand, debtor.worker != NULL);
+    }
+    return place != NULL;
+}
+
+/* Lets go of a snapshot of the current context: that has it, too, so no hook is
+ * called. */
+__attribute__((noinline)) static bool refuse(reqctx_snapshot snapshot)
+{
+    reqctx_snapshot_drop(&snapshot);
+    return false;
 }
 
 bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
@@ -217,14 +234,16 @@ bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
     if (!pool->is_plain || run == NULL) {
         return false;
     }
-    struct reqctxi_work work = {.run = run, .arg = arg};
+    reqctx_snapshot snapshot = REQCTX_ZERO;
     if (!is_empty) {
-        work.snapshot = reqctx_snapshot_take();
+        snapshot = reqctx_snapshot_take();
     }
-    if (__builtin_expect(!put(pool, work), 0)) {
-        reqctx_snapshot unused = work.snapshot;
-        reqctx_snapshot_drop(&unused);
-        return false;
+    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
+    struct reqctxi_work *place = begin_put(pool, debtor);
+    if (place == NULL) {
+        return refuse(snapshot);
     }
+    fill(place, run, NULL, arg, NULL, snapshot);
+    reqctxi_hand_end_put(debtor.hand, debtor.worker != NULL);
     return true;
 }
