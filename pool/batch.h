@@ -11,7 +11,7 @@
  *     jobs   .  .  w3 w4 w5 .  .  .       begin 2   end 5
  *
  * A batch fills at its end only; it is emptied from both. It stands in a FIFO
- * only while it is not empty.
+ * only while it is not empty, but for the moment of a put.
  */
 #ifndef REQCTXI_BATCH_H
 #define REQCTXI_BATCH_H

@@ -8,7 +8,8 @@
  *     4. its state is ENDED, and its waiters are woken
  *     5. without the lock: its done callbacks
  *     6. lane, group and pool count it as ended; helpers look again
- *     7. its block is the pool's, or its future's
+ *     7. its block is the pool's, or its future's; the memory of one that was
+ *        lent stays the lender's
  *
  * A waiter may drop its future as soon as it is awake, and then free the pool
  * only when this thread has left it, at 6: the block of a future is held by

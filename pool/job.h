@@ -7,9 +7,9 @@
  *
  *     NEW -> DELAYED    accepted, not to begin yet
  *     NEW -> QUEUED     accepted; DELAYED -> QUEUED: its time has come
- *     NEW, DELAYED, QUEUED -> RUNNING    somebody has taken it, to run or
+ *     NEW, DELAYED, QUEUED -> TAKEN      somebody has taken it, to run or
  *                       drop it: nobody else can
- *     RUNNING -> ENDED  its context is dropped, its result written
+ *     TAKEN -> ENDED    its context is dropped, its result written
  *
  * Who holds the pool's lock may change the state. ENDED is stored with
  * release order, so that who has a future may look, with acquire order,

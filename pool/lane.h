@@ -95,11 +95,12 @@ struct reqctxi_job *reqctxi_queue_take(struct reqctxi_queue *queue,
                                        struct reqctxi_job *lent);
 
 /*
- * Batches. append puts many behind those that wait; put_back, before them,
- * counting them as not running; both empty batches. grab moves whole batches
- * of most jobs, or a part of one, from the front to the end of out_batches, and
- * counts them as running, if no other lane may begin a job now. end_plain
- * counts as many as not running any more.
+ * Batches. append puts many behind those that wait, few into the last batch
+ * there; put_back, before them, counting them as not running; both empty
+ * batches. grab moves whole batches of most jobs in all, or so much of one (or
+ * all, if there is no batch for the part), from the front to the end of
+ * out_batches, and counts them as running, if no other lane may begin a job
+ * now. end_plain counts as many as not running any more.
  */
 void reqctxi_queue_append(struct reqctxi_queue *queue,
                           struct reqctxi_fifo *batches);

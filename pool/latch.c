@@ -1,5 +1,6 @@
 #include "pool/latch.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 
@@ -12,7 +13,10 @@ static void pause_for(unsigned tries)
     } else if (tries < SPINS + YIELDS) {
         sched_yield();
     } else {
+        int old; /* no cancellation point: the pool's lock may be held */
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old);
         nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        pthread_setcancelstate(old, &old);
     }
 }
 

@@ -1,5 +1,6 @@
 /*
- * A lock for a few instructions. May use nothing; used by hand.h and seek.c.
+ * A lock for a few instructions. May use nothing; used by hand.h, by who
+ * looks into hands, and by seek.c.
  *
  * One word says whether somebody has it:
  *
@@ -12,7 +13,8 @@
  * helped, for who has it may be of lower priority, and not run meanwhile.
  *
  * So it is for what is done in some instructions, without a call of user code
- * or the system, nor a second latch. It is not fair. A pool's lock may be held
+ * or the system, nor a second latch. It is not fair, and no
+ * cancellation point. A pool's lock may be held
  * when one is taken, not the reverse.
  */
 #ifndef REQCTXI_LATCH_H

@@ -178,6 +178,31 @@ struct reqctxi_job *reqctxi_queue_pop(struct reqctxi_queue *queue,
     return reqctxi_queue_take(queue, lane->level[level].first, lent);
 }
 
+/* Whether all of a batch has a place behind the jobs of another. */
+static bool fits_into(struct reqctxi_job *batch, struct reqctxi_job *last)
+{
+    return batch != NULL && last->kind == REQCTXI_BATCH &&
+           reqctxi_job_weight(batch) <=
+               REQCTXI_BATCH_MAX - reqctxi_batch_of(last)->end;
+}
+
+/* Moves the first of batches into the last one of fifo as long as they fit: who
+ * gathers often gathers few, and memory is to be for jobs. */
+static void merge(struct reqctxi_queue *queue, struct reqctxi_fifo *fifo,
+                  struct reqctxi_fifo *batches)
+{
+    while (fifo->first != NULL && fits_into(batches->first, fifo->last)) {
+        struct reqctxi_batch *last = reqctxi_batch_of(fifo->last);
+        struct reqctxi_job *emptied = NULL;
+        while (emptied == NULL) {
+            emptied = reqctxi_fifo_take_work(batches, batches->first, false,
+                                             &last->jobs[last->end++]);
+            fifo->count++;
+        }
+        reqctxi_store_give(&queue->store, emptied);
+    }
+}
+
 void reqctxi_queue_append(struct reqctxi_queue *queue,
                           struct reqctxi_fifo *batches)
 {
@@ -185,6 +210,7 @@ void reqctxi_queue_append(struct reqctxi_queue *queue,
     struct reqctxi_fifo *fifo = &plain->level[MIDDLE];
     bool was_empty = fifo->count == 0;
     size_t count = batches->count;
+    merge(queue, fifo, batches);
     reqctxi_fifo_append(fifo, batches);
     if (count != 0) {
         arrive(queue, plain, MIDDLE, was_empty, count);

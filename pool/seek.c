@@ -36,12 +36,18 @@ static bool may_seek(const reqctx_pool *pool)
            is_kept(pool);
 }
 
-/* Waits awake for some more jobs to come: it does not idle. */
+/* Waits awake for some more jobs to come, or for one that is urgent: it does
+ * not idle. */
 static void rest(reqctx_pool *pool)
 {
+    unsigned attention = pool->attention;
     pool->seekers++;
     pthread_mutex_unlock(&pool->lock);
-    for (int i = 0; i < PAUSES; i++) {
+    /* Relaxed: see reqctxi_state_call_attention. */
+    for (int i = 0;
+         i < PAUSES &&
+         attention == __atomic_load_n(&pool->attention, __ATOMIC_RELAXED);
+         i++) {
         reqctxi_pause();
     }
     pthread_mutex_lock(&pool->lock);
@@ -95,14 +101,16 @@ seek(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
  * submitters, a look for each would cost all of them more than the job: each
  * finds what the other core has just written, and takes it away from there. So
  * who found few the last time, though it often finds some, and knows of none
- * now, gives them time to be more.
+ * now, gives them time to be more. Not where jobs are bounded: it would count
+ * neither as running one nor as one with room for one.
  */
 static struct reqctxi_job *
 look(reqctx_pool *pool, struct reqctxi_worker *worker, struct reqctxi_job *lent)
 {
-    bool is_early = worker->series < FEW && worker->patience > PATIENCE_MIN &&
-                    pool->queue.count == 0 &&
-                    reqctxi_hand_peek(&worker->hand) == 0;
+    bool is_early =
+        worker->series < FEW && worker->patience > PATIENCE_MIN &&
+        pool->queue.count == 0 && reqctxi_hand_peek(&worker->hand) == 0 &&
+        pool->config.queue_capacity == 0 && pool->config.lane_capacity == 0;
     worker->series = FEW;
     if (is_early && may_seek(pool)) {
         rest(pool);
@@ -133,7 +141,7 @@ struct reqctxi_job *reqctxi_worker_find_work(reqctx_pool *pool,
         reqctxi_state_put_back(pool, worker);
         job = seek(pool, worker, lent);
     }
-    while (job == NULL && free_some(pool)) {
+    while (job == NULL && is_kept(pool) && free_some(pool)) {
         job = is_kept(pool) ? reqctxi_state_take(pool, worker, lent) : NULL;
     }
     return job;

@@ -198,10 +198,10 @@ struct reqctx_pool {
                             * not miss: jobs that may go before */
 
     struct reqctxi_row idle;
-    size_t free;     /* threads that are idle, or called and not yet here, or
-                      * seek */
-    bool has_called; /* one of them */
-    unsigned seekers;
+    size_t free;      /* threads that are idle, or called and not yet here, or
+                       * seek, but for those that rest */
+    bool has_called;  /* one of them */
+    unsigned seekers; /* who look for work, or rest: seek.c */
     struct reqctxi_row room;
     struct reqctxi_row helpers;
     struct reqctxi_row drainers;
@@ -330,8 +330,8 @@ void reqctxi_lock_again(reqctx_pool *pool);
 void reqctxi_state_end(reqctx_pool *pool, struct reqctxi_job *job,
                        reqctx_drop_reason reason);
 
-/* The same for a plain job that the worker has taken to run, and for those in
- * its hand. */
+/* The same for a plain job that the worker has taken to run, whose block is the
+ * pool's before, and for those in its hand. */
 void reqctxi_state_end_plain(reqctx_pool *pool, struct reqctxi_worker *worker,
                              struct reqctxi_job *job);
 

@@ -1,7 +1,8 @@
 /*
  * Submitting. A job is made on the submitter's stack, snapshot and all,
- * before the lock is taken; under it, it moves into a block of the pool's and
- * finds its lane, and then it is accepted, waits for room, or is refused
+ * before the lock is taken. A plain one goes on credit if it can, as a mere
+ * work (credit.h); else, under the lock, it moves into a block of the pool's
+ * and finds its lane, and then it is accepted, waits for room, or is refused
  * (room.h).
  * Blocks and lanes that the pool has none of are allocated without the lock.
  */

@@ -1,6 +1,6 @@
 /*
- * The threads that run jobs. worker.c may use state.h; used by state.c, the
- * waits and pool.c.
+ * The threads that run jobs. worker.c and seek.c may use state.h; used by
+ * state.c, the waits and pool.c.
  *
  * A worker is one of the pool's `workers` from before its thread starts until
  * that decides to leave, then of its `ended`, until somebody joins it.
@@ -21,6 +21,7 @@ struct reqctxi_worker {
     struct reqctxi_duty duty;
     char *stack_low; /* the usable part of its stack; high is above it */
     char *stack_high;
+    unsigned series; /* plain jobs that it ran the last time */
 
     /* Guarded by the pool's lock. */
     struct reqctxi_seat seat;
@@ -29,7 +30,6 @@ struct reqctxi_worker {
     bool is_ordinary;     /* its outermost job is not a high one */
     unsigned blocks;      /* calls and waits that block, nested */
     bool has_hand;        /* something may be in it, or be put in */
-    unsigned series;      /* plain jobs that it ran the last time */
     unsigned patience;    /* times that it looks before it sleeps (seek.c) */
     struct reqctxi_hand hand;
 };

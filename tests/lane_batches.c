@@ -43,6 +43,30 @@ static bool open_batch(struct reqctxi_job *job)
     return reqctxi_job_weight(job) != 0;
 }
 
+/* The model's part: what fits goes into the batch that is last. */
+static void foresee_merge(const struct reqctxi_fifo *batches)
+{
+    const struct reqctxi_fifo *fifo = &world.queue.plain.level[MIDDLE];
+    const struct twin *plain = &world.twins[0];
+    const int *numbers = &plain->jobs[MIDDLE][plain->counts[MIDDLE]];
+    if (fifo->first == NULL || fifo->last->kind != REQCTXI_BATCH) {
+        return;
+    }
+    numbers -= batches->count;
+    int before = numbers[-1];
+    size_t room = BATCH_MAX - reqctxi_batch_of(fifo->last)->end;
+    const struct reqctxi_job *job = batches->first;
+    while (job != NULL && reqctxi_job_weight(job) <= room) {
+        for (size_t i = reqctxi_job_weight(job); i > 0; i--, numbers++) {
+            world.serials[*numbers] = world.serials[before];
+            world.since_ns[*numbers] = world.since_ns[before];
+        }
+        room -= reqctxi_job_weight(job);
+        world.spare++;
+        job = job->next;
+    }
+}
+
 void world_append(void)
 {
     struct reqctxi_fifo batches = {.count = 0};
@@ -56,6 +80,7 @@ void world_append(void)
         }
     }
     world.queue.plain.pins += batches.count;
+    foresee_merge(&batches);
     reqctxi_queue_append(&world.queue, &batches);
     assert_null(batches.first);
     assert_int_equal(batches.count, 0);

@@ -179,6 +179,25 @@ static void jobs_go_on_without_memory_when_enough_have_ended(void **state)
     assert_int_equal(runs, submitted);
 }
 
+/* Who reads the counters has the inboxes looked into. */
+static void jobs_that_are_gathered_one_by_one_share_memory(void **state)
+{
+    (void)state;
+    struct stay stay;
+    atomic_int runs = 0;
+    reqctx_pool *pool = pool_of((reqctx_pool_config){.workers = 1});
+    stay_begin(&stay, pool);
+    size_t before = heap_asked();
+    for (int i = 0; i < JOBS; i++) {
+        assert_ok(reqctx_pool_submit_in(pool, NULL, count_run, &runs));
+        assert_int_equal(stats_of(pool).waiting, i + 1);
+    }
+    assert_in_range(heap_asked() - before, JOBS / REQCTXI_BATCH_MAX, JOBS / 5);
+    stay_end(&stay);
+    free_pool(pool);
+    assert_int_equal(runs, JOBS);
+}
+
 int main(void)
 {
     heap_install();
@@ -188,6 +207,7 @@ int main(void)
         UNIT(one_failure_loses_no_job_of_a_job),
         UNIT(without_memory_no_job_of_a_job_is_lost),
         UNIT(jobs_go_on_without_memory_when_enough_have_ended),
+        UNIT(jobs_that_are_gathered_one_by_one_share_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ REQCTX_API bool reqctx_drops_end(reqctx_drops *drops);
  *          REQCTX_LEFT_ENTERED: function has entered contexts and not left
  *          them; they have been left.
  * Threads: as above. function must return on the thread, or fiber, that called
- *          it, not longjmp or pthread_exit.
+ *          it, not longjmp or pthread_exit, nor leave what was entered before.
  * Cost:    O(1); no allocation; no atomic operation where the context stays the
  *          same.
  */

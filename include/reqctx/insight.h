@@ -31,7 +31,8 @@ typedef struct reqctx_pool_stats {
                         * that workers are busy without a look at the queue */
     unsigned workers;  /* as many as were asked for */
     unsigned threads;  /* workers that there are now, spare ones too */
-    unsigned idle;     /* of those, without a job */
+    unsigned idle;     /* of those, asleep, called, or looking for a job; not
+                        * those that let jobs gather for a moment */
     unsigned blocked;  /* of those, in a call that blocks */
     uintptr_t reserved[8];
 } reqctx_pool_stats;

@@ -202,9 +202,10 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  * Threads: any. Blocks only as on_full says.
  * Cost:    O(1), whatever the number of variables. A plain job (no future, no
  *          group, no lane, normal priority, no later start, in a pool that
- *          neither shows nor measures jobs) takes the lock that the thread
- *          shares with one in eight others; where a worker is to be woken, and
- *          for all other jobs, the pool's. No allocation for a plain job, once
+ *          neither shows nor measures jobs) takes a latch that the thread
+ *          shares with one in eight others, and now and then the pool's lock
+ *          for memory; where a worker is to be woken, and for all other jobs,
+ *          the pool's lock. No allocation for a plain job, once
  *          as many have lived at once, and some more for each worker; one for
  *          another.
  */
