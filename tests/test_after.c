@@ -10,7 +10,6 @@
 REQCTX_VAR_STRING(ticket, "none");
 
 enum { NOW = HAND_CLOCK_START };
-
 static const char cause[] = "over";
 
 int __real_pthread_mutex_lock(pthread_mutex_t *lock);
@@ -23,9 +22,7 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 {
     reqctx_cancel *scope = overtaking;
     overtaking = NULL;
-    if (scope != NULL) {
-        must(reqctx_cancel_now(scope, cause) == REQCTX_OK);
-    }
+    must(scope == NULL || reqctx_cancel_now(scope, cause) == REQCTX_OK);
     return __real_pthread_mutex_lock(lock);
 }
 

@@ -372,13 +372,6 @@ static void work_without_a_scope_outlives_the_request(void **state)
     reqctx_cancel_drop(own);
 }
 
-static void null_is_invalid(void **state)
-{
-    (void)state;
-    assert_status(reqctx_cancel_new(NOW, NULL), INVALID);
-    assert_status(reqctx_cancel_now(NULL, "cause"), INVALID);
-}
-
 int main(void)
 {
     heap_install();
@@ -400,7 +393,6 @@ int main(void)
         TIMED(hold_and_drop_count_and_let_null_pass),
         TIMED(a_scope_made_inside_an_ended_one_has_ended),
         TIMED(work_without_a_scope_outlives_the_request),
-        TIMED(null_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

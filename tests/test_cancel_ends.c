@@ -173,6 +173,13 @@ static void all_readers_see_the_same_end(void **state)
     }
 }
 
+static void null_is_invalid(void **state)
+{
+    (void)state;
+    assert_status(reqctx_cancel_new(NOW, NULL), INVALID);
+    assert_status(reqctx_cancel_now(NULL, "cause"), INVALID);
+}
+
 int main(void)
 {
     heap_install();
@@ -181,6 +188,7 @@ int main(void)
         TIMED(what_was_seen_to_be_late_is_polled_for),
         TIMED(what_is_made_inside_it_is_late_too),
         TIMED(all_readers_see_the_same_end),
+        TIMED(null_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

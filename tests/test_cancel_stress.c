@@ -382,10 +382,8 @@ static void what_is_registered_is_called_or_taken_back_once(void **state)
     end();
     check_ledger();
     if (scaled(STEPS) >= 1000) {
-        assert_true(ledger.called > 0);
-        assert_true(ledger.taken > 0);
-        assert_true(ledger.refused > 0);
-        assert_true(ledger.cancelled > 0);
+        assert_true(ledger.called > 0 && ledger.taken > 0);
+        assert_true(ledger.refused > 0 && ledger.cancelled > 0);
     }
     free(ledger.records);
 }
