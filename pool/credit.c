@@ -4,7 +4,7 @@
  */
 #include "pool/credit.h"
 
-enum { STOCK = 4 }; /* batches that are fetched at once */
+enum { STOCK = 4, NEW = 8 }; /* batches that are fetched, or made, at once */
 
 /* Takes all out of an inbox, as accepted. */
 static void gather_from(reqctx_pool *pool, struct reqctxi_hand *inbox)
@@ -139,9 +139,9 @@ static struct reqctxi_job *new_batch(reqctx_pool *pool)
     return &batch->head;
 }
 
-/* Gets batches for hand. Without a lock: it may allocate. False: there is no
- * memory. */
-static bool restock(reqctx_pool *pool, struct reqctxi_hand *hand)
+/* Batches that are not in use; new ones if there are none, so many at once that
+ * it seldom happens. Without a lock: it may allocate. */
+static struct reqctxi_pile get_batches(reqctx_pool *pool)
 {
     struct reqctxi_pile stock = {.count = 0};
     struct reqctxi_job *batch;
@@ -153,10 +153,20 @@ static bool restock(reqctx_pool *pool, struct reqctxi_hand *hand)
         }
     } while (batch != NULL && stock.count < STOCK);
     pthread_mutex_unlock(&pool->lock);
-    batch = stock.count == 0 ? new_batch(pool) : NULL;
-    if (batch != NULL) {
-        reqctxi_pile_push(&stock, batch);
-    }
+    bool is_new = stock.count == 0;
+    do {
+        batch = is_new ? new_batch(pool) : NULL;
+        if (batch != NULL) {
+            reqctxi_pile_push(&stock, batch);
+        }
+    } while (batch != NULL && stock.count < NEW);
+    return stock;
+}
+
+/* False: there is no memory. */
+static bool restock(reqctx_pool *pool, struct reqctxi_hand *hand)
+{
+    struct reqctxi_pile stock = get_batches(pool);
     bool has_some = stock.count != 0;
     reqctxi_hand_stock(hand, &stock);
     return has_some;

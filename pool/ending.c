@@ -21,7 +21,7 @@
  * elsewhere has its turn, too. */
 enum { TURNS = 256 };
 
-enum { SPARE = 8 }; /* batches that stay with a worker */
+enum { SPARE = 4 }; /* batches that stay with a worker */
 
 void reqctxi_lock_again(reqctx_pool *pool)
 {
