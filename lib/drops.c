@@ -125,8 +125,8 @@ static inline bool fits(const reqctx_drops *drops,
 
 bool reqctx_drops_keep(reqctx_drops *drops, const reqctx_capture *next)
 {
-    if (drops == NULL || drops->count == 0 ||
-        (next != NULL && fits(drops, next->frame.map.root))) {
+    if (drops == NULL ||
+        fits(drops, next != NULL ? next->frame.map.root : NULL)) {
         return false;
     }
     return end(drops);

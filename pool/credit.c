@@ -144,22 +144,17 @@ static struct reqctxi_job *new_batch(reqctx_pool *pool)
 static struct reqctxi_pile get_batches(reqctx_pool *pool)
 {
     struct reqctxi_pile stock = {.count = 0};
-    struct reqctxi_job *batch;
+    struct reqctxi_pile *store = &pool->queue.store.batches;
     pthread_mutex_lock(&pool->lock);
-    do {
-        batch = reqctxi_pile_pop(&pool->queue.store.batches);
-        if (batch != NULL) {
-            reqctxi_pile_push(&stock, batch);
-        }
-    } while (batch != NULL && stock.count < STOCK);
+    while (stock.count < STOCK && store->first != NULL) {
+        reqctxi_pile_push(&stock, reqctxi_pile_pop(store));
+    }
     pthread_mutex_unlock(&pool->lock);
-    bool is_new = stock.count == 0;
-    do {
-        batch = is_new ? new_batch(pool) : NULL;
-        if (batch != NULL) {
-            reqctxi_pile_push(&stock, batch);
-        }
-    } while (batch != NULL && stock.count < NEW);
+    struct reqctxi_job *made = stock.count == 0 ? new_batch(pool) : NULL;
+    while (made != NULL) {
+        reqctxi_pile_push(&stock, made);
+        made = stock.count < NEW ? new_batch(pool) : NULL;
+    }
     return stock;
 }
 
@@ -218,9 +213,9 @@ static inline struct reqctxi_work *begin_put(reqctx_pool *pool,
                                               : make_place(pool, debtor);
 }
 
-bool reqctxi_credit_put(reqctx_pool *pool, const struct reqctxi_work *work)
+bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
+                        const struct reqctxi_work *work)
 {
-    struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
     struct reqctxi_work *place = begin_put(pool, debtor);
     if (place != NULL) {
         fill(place, work->run, work->drop, work->arg, work->label,

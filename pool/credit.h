@@ -18,11 +18,12 @@ struct reqctxi_debtor reqctxi_credit_debtor(reqctx_pool *pool);
 
 /* Moves the work of a plain job, of the plain lane, where it belongs. False: it
  * has no credit, or memory. */
-bool reqctxi_credit_put(reqctx_pool *pool, const struct reqctxi_work *work);
+bool reqctxi_credit_put(reqctx_pool *pool, struct reqctxi_debtor debtor,
+                        const struct reqctxi_work *work);
 
 /*
- * The short way, for the plainest job: in a snapshot of the
- * current context or in the empty one. False: it is to go the long way.
+ * The short way, for the plainest job: in a snapshot of the current context or
+ * in the empty one. False: it is to go the long way.
  */
 bool reqctxi_credit_put_new(reqctx_pool *pool, void (*run)(void *arg),
                             void *arg, bool is_empty);

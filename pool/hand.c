@@ -7,12 +7,6 @@ void reqctxi_hand_end(struct reqctxi_hand *hand)
     reqctxi_free_blocks(hand->spare.first);
 }
 
-static bool has_place(const struct reqctxi_fifo *fifo)
-{
-    return fifo->first != NULL &&
-           reqctxi_batch_of(fifo->last)->end < REQCTXI_BATCH_MAX;
-}
-
 /* With the latch. */
 static enum reqctxi_place make_place(struct reqctxi_hand *hand,
                                      struct reqctxi_fifo *fifo,
@@ -21,7 +15,7 @@ static enum reqctxi_place make_place(struct reqctxi_hand *hand,
     if (hand->credit == 0) {
         return REQCTXI_NO_CREDIT;
     }
-    if (has_place(fifo)) {
+    if (reqctxi_hand_place(fifo) != NULL) {
         return REQCTXI_PLACE;
     }
     if (hand->spare.first == NULL) {
@@ -47,8 +41,7 @@ struct reqctxi_work *reqctxi_hand_make_place(struct reqctxi_hand *hand,
         reqctxi_latch_let_go(&hand->latch);
         return NULL;
     }
-    struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
-    return &batch->jobs[batch->end];
+    return reqctxi_hand_place(fifo);
 }
 
 void reqctxi_hand_stock(struct reqctxi_hand *hand, struct reqctxi_pile *batches)

@@ -81,6 +81,17 @@ static inline void reqctxi_hand_change(struct reqctxi_hand *hand, size_t count)
     __atomic_store_n(&hand->count, hand->count + count, __ATOMIC_RELAXED);
 }
 
+/* The place behind the last job of fifo; NULL: it begins another batch. */
+static inline struct reqctxi_work *
+reqctxi_hand_place(const struct reqctxi_fifo *fifo)
+{
+    if (fifo->first == NULL) {
+        return NULL;
+    }
+    struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
+    return batch->end < REQCTXI_BATCH_MAX ? &batch->jobs[batch->end] : NULL;
+}
+
 /*
  * Lends the place where the next job goes, behind the others or, a worker's
  * own, on top; what is done in between must be short, for it is done with the
@@ -89,16 +100,15 @@ static inline void reqctxi_hand_change(struct reqctxi_hand *hand, size_t count)
 static inline struct reqctxi_work *
 reqctxi_hand_begin_put(struct reqctxi_hand *hand, bool is_own)
 {
-    const struct reqctxi_fifo *fifo = is_own ? &hand->own : &hand->ahead;
     reqctxi_latch_take(&hand->latch);
-    if (hand->credit != 0 && fifo->first != NULL) {
-        struct reqctxi_batch *batch = reqctxi_batch_of(fifo->last);
-        if (batch->end < REQCTXI_BATCH_MAX) {
-            return &batch->jobs[batch->end];
-        }
+    struct reqctxi_work *place =
+        hand->credit != 0
+            ? reqctxi_hand_place(is_own ? &hand->own : &hand->ahead)
+            : NULL;
+    if (__builtin_expect(place == NULL, 0)) {
+        reqctxi_latch_let_go(&hand->latch);
     }
-    reqctxi_latch_let_go(&hand->latch);
-    return NULL;
+    return place;
 }
 
 static inline void reqctxi_hand_end_put(struct reqctxi_hand *hand, bool is_own)

@@ -84,31 +84,33 @@ static reqctx_status show(reqctx_future *future)
     return REQCTX_OK;
 }
 
-/* Takes the snapshot into capture. */
+/* Takes the snapshot. */
 static reqctx_status capture(const reqctx_job *order,
-                             reqctx_capture *out_capture)
+                             reqctx_snapshot *out_snapshot)
 {
     if (order->in) {
-        return reqctx_capture_take_from(order->context, out_capture);
+        return reqctx_snapshot_take_from(order->context, out_snapshot);
     }
-    reqctx_capture_take(out_capture);
+    *out_snapshot = reqctx_snapshot_take();
     return REQCTX_OK;
 }
 
-/* The same for a job inside scope, or to be looked at. */
-static reqctx_status capture_inside(struct reqctxi_job *job,
-                                    reqctx_capture *made, reqctx_cancel *scope,
-                                    bool is_shown)
+/* Goes inside scope with it, or makes it to be looked at. */
+static reqctx_status adjust(struct reqctxi_job *job, reqctx_cancel *scope,
+                            bool is_shown)
 {
-    reqctx_capture_enter(made);
+    reqctx_capture capture;
+    reqctx_snapshot_to_capture(&job->work.snapshot, &capture);
+    reqctx_capture_enter(&capture);
     reqctx_status status =
         scope != NULL ? reqctx_scope_set(scope, NULL) : REQCTX_OK;
     if (status == REQCTX_OK && is_shown) {
         status = show(reqctxi_future_of(job));
     }
-    reqctx_capture_leave(made);
+    reqctx_capture_leave(&capture);
+    reqctx_capture_to_snapshot(&capture, &job->work.snapshot);
     if (status != REQCTX_OK) {
-        reqctx_capture_drop(made);
+        reqctx_snapshot_drop(&job->work.snapshot);
     }
     return status;
 }
@@ -119,7 +121,6 @@ reqctx_status reqctxi_job_init(struct reqctxi_job *job, const reqctx_job *order,
     static const uint8_t level_of[] = {[REQCTX_PRIORITY_HIGH] = 0,
                                        [REQCTX_PRIORITY_NORMAL] = 1,
                                        [REQCTX_PRIORITY_LOW] = 2};
-    reqctx_capture made;
     *job = (struct reqctxi_job){.work = {.run = order->run,
                                          .drop = order->drop,
                                          .arg = order->arg,
@@ -127,14 +128,10 @@ reqctx_status reqctxi_job_init(struct reqctxi_job *job, const reqctx_job *order,
                                 .level = level_of[order->priority],
                                 .state = REQCTXI_NEW,
                                 .kind = job->kind};
-    reqctx_status status = capture(order, &made);
-    if (status == REQCTX_OK && (scope != NULL || is_shown)) {
-        status = capture_inside(job, &made, scope, is_shown);
-    }
-    if (status == REQCTX_OK) {
-        reqctx_capture_to_snapshot(&made, &job->work.snapshot);
-    }
-    return status;
+    reqctx_status status = capture(order, &job->work.snapshot);
+    return status == REQCTX_OK && (scope != NULL || is_shown)
+               ? adjust(job, scope, is_shown)
+               : status;
 }
 
 bool reqctxi_job_key(struct reqctxi_job *job, const reqctx_var *var,

@@ -13,9 +13,8 @@
  * helped, for who has it may be of lower priority, and not run meanwhile.
  *
  * So it is for what is done in some instructions, without a call of user code
- * or the system, nor a second latch. It is not fair, and no
- * cancellation point. A pool's lock may be held
- * when one is taken, not the reverse.
+ * or the system, nor a second latch. It is not fair, and no cancellation point.
+ * A pool's lock may be held when one is taken, not the reverse.
  */
 #ifndef REQCTXI_LATCH_H
 #define REQCTXI_LATCH_H

@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "pool/state.h"
-#include "pool/worker.h"
 
 /* How often a worker looks before it sleeps, and how many at once. */
 enum { PATIENCE_MIN = 2, PATIENCE_MAX = 64, SEEKERS_MAX = 4 };

@@ -3,8 +3,8 @@
  * before the lock is taken. A plain one goes on credit if it can, as a mere
  * work (credit.h); else, under the lock, it moves into a block of the pool's
  * and finds its lane, and then it is accepted, waits for room, or is refused
- * (room.h).
- * Blocks and lanes that the pool has none of are allocated without the lock.
+ * (room.h). Blocks and lanes that the pool has none of are allocated without
+ * the lock.
  */
 #include <reqctx/pool.h>
 
@@ -181,7 +181,8 @@ static reqctx_status submit(struct submission *submission)
     reqctx_pool *pool = submission->pool;
     struct reqctxi_job *made = submission->job;
     struct reqctxi_debtor debtor = reqctxi_credit_debtor(pool);
-    if (may_go_on_credit(submission) && reqctxi_credit_put(pool, &made->work)) {
+    if (may_go_on_credit(submission) &&
+        reqctxi_credit_put(pool, debtor, &made->work)) {
         return REQCTX_OK;
     }
     pthread_mutex_lock(&pool->lock);

@@ -215,10 +215,7 @@ static int give_ids(void **state)
 {
     (void)state;
     reqctx_var *const vars[] = {&number, &other, &third, &fourth, &fifth};
-    for (int i = 0; i < 5; i++) {
-        must(reqctx_set(vars[i], VALUE(int, 0), NULL) == REQCTX_OK);
-    }
-    return reqctx_thread_clear() == REQCTX_OK ? 0 : -1;
+    return unit_give_ids(vars, 5);
 }
 
 int main(void)

@@ -4,9 +4,6 @@
  */
 #include "support/pool_unit.h"
 
-#include <time.h>
-#include <unistd.h>
-
 #include "pool/delay.h"
 #include "support/dice.h"
 
@@ -124,12 +121,7 @@ static void rising_and_falling_times_come_out_in_order(void **state)
 int main(void)
 {
     heap_install();
-    const char *given = getenv("REQCTX_SEED");
-    dice.state = given != NULL
-                     ? strtoull(given, NULL, 0)
-                     : (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-    print_message("REQCTX_SEED=%llu\n", (unsigned long long)dice.state);
-    fflush(NULL);
+    dice.state = seed_of_test();
     const struct CMUnitTest tests[] = {
         UNIT(random_steps_agree_with_a_sorted_array),
         UNIT(rising_and_falling_times_come_out_in_order),

@@ -335,10 +335,7 @@ static int give_ids(void **state)
 {
     (void)state;
     reqctx_var *const vars[] = {&number, &other, &object};
-    for (int i = 0; i < 3; i++) {
-        must(reqctx_set(vars[i], (reqctx_value){0}, NULL) == REQCTX_OK);
-    }
-    return reqctx_thread_clear() == REQCTX_OK ? 0 : -1;
+    return unit_give_ids(vars, 3);
 }
 
 int main(void)

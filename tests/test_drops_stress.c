@@ -152,6 +152,7 @@ int main(void)
 {
     heap_install();
     seed = seed_of_test();
+    yields_begin(seed, 32);
     const struct CMUnitTest tests[] = {
         UNIT(each_context_ends_once),
     };

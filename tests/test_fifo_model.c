@@ -4,9 +4,6 @@
  */
 #include "support/pool_unit.h"
 
-#include <time.h>
-#include <unistd.h>
-
 #include "support/batch_unit.h"
 #include "support/dice.h"
 
@@ -215,12 +212,7 @@ static void a_whole_batch_fits(void **state)
 int main(void)
 {
     heap_install();
-    const char *given = getenv("REQCTX_SEED");
-    dice.state = given != NULL
-                     ? strtoull(given, NULL, 0)
-                     : (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-    print_message("REQCTX_SEED=%llu\n", (unsigned long long)dice.state);
-    fflush(NULL);
+    dice.state = seed_of_test();
     const struct CMUnitTest tests[] = {
         UNIT(random_steps_on_rows_agree_with_arrays),
         UNIT(a_whole_batch_fits),

@@ -4,9 +4,6 @@
  */
 #include "support/pool_unit.h"
 
-#include <time.h>
-#include <unistd.h>
-
 #include "hand_unit.h"
 #include "support/dice.h"
 
@@ -381,12 +378,7 @@ static void random_steps_on_a_hand_agree_with_arrays(void **state)
 int main(void)
 {
     heap_install();
-    const char *given = getenv("REQCTX_SEED");
-    dice.state = given != NULL
-                     ? strtoull(given, NULL, 0)
-                     : (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-    print_message("REQCTX_SEED=%llu\n", (unsigned long long)dice.state);
-    fflush(NULL);
+    dice.state = seed_of_test();
     const struct CMUnitTest tests[] = {
         UNIT(random_steps_on_a_hand_agree_with_arrays),
     };

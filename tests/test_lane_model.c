@@ -4,9 +4,6 @@
  */
 #include "lane_world.h"
 
-#include <time.h>
-#include <unistd.h>
-
 #include "support/pool_unit.h"
 
 static size_t below(size_t limit)
@@ -363,12 +360,7 @@ static void each_of_many_keys_has_its_lane(void **state)
 int main(void)
 {
     heap_install();
-    const char *given = getenv("REQCTX_SEED");
-    world.dice.state = given != NULL
-                           ? strtoull(given, NULL, 0)
-                           : (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-    print_message("REQCTX_SEED=%llu\n", (unsigned long long)world.dice.state);
-    fflush(NULL);
+    world.dice.state = seed_of_test();
     const struct CMUnitTest tests[] = {
         UNIT(random_steps_agree_with_a_plain_model),
         UNIT(each_of_many_keys_has_its_lane),

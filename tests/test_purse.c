@@ -274,6 +274,29 @@ static void a_workers_drops_are_the_next_jobs_snapshots(void **state)
     assert_ok(reqctx_capture_drop(&keep));
 }
 
+static void snapshots_are_of_the_drops_before_the_purse(void **state)
+{
+    (void)state;
+    reqctx_drops drops = REQCTX_ZERO;
+    reqctx_capture captures[MANY];
+    reqctx_capture next[2];
+    assert_ok(number_set(1, NULL));
+    take_many(captures);
+    for (int i = 0; i < MANY; i++) {
+        assert_false(reqctx_capture_drop_later(&captures[i], &drops));
+    }
+    uintptr_t count = root()->count;
+    uintptr_t purse = in_purse();
+    reqctx_capture_take(&next[0]);
+    reqctx_capture_take(&next[1]);
+    assert_int_equal(drops.count, MANY - 2);
+    assert_int_equal(in_purse(), purse);
+    assert_int_equal(root()->count, count);
+    assert_false(reqctx_drops_end(&drops));
+    assert_ok(reqctx_capture_drop(&next[0]));
+    assert_ok(reqctx_capture_drop(&next[1]));
+}
+
 static void drops_of_another_root_are_let_alone(void **state)
 {
     (void)state;
@@ -302,10 +325,7 @@ static int give_ids(void **state)
 {
     (void)state;
     reqctx_var *const vars[] = {&number, &other, &taker};
-    for (int i = 0; i < 3; i++) {
-        must(reqctx_set(vars[i], (reqctx_value){0}, NULL) == REQCTX_OK);
-    }
-    return reqctx_thread_clear() == REQCTX_OK ? 0 : -1;
+    return unit_give_ids(vars, 3);
 }
 
 int main(void)
@@ -323,6 +343,7 @@ int main(void)
         UNIT(it_is_empty_when_the_threads_context_ends),
         UNIT(hooks_in_the_midst_of_a_change_may_fill_it),
         UNIT(a_workers_drops_are_the_next_jobs_snapshots),
+        UNIT(snapshots_are_of_the_drops_before_the_purse),
         UNIT(drops_of_another_root_are_let_alone),
     };
     return cmocka_run_group_tests(tests, give_ids, NULL);

@@ -205,9 +205,8 @@ REQCTX_API reqctx_status reqctx_pool_new(const reqctx_pool_config *config,
  *          neither shows nor measures jobs) takes a latch that the thread
  *          shares with one in eight others, and now and then the pool's lock
  *          for memory; where a worker is to be woken, and for all other jobs,
- *          the pool's lock. No allocation for a plain job, once
- *          as many have lived at once, and some more for each worker; one for
- *          another.
+ *          the pool's lock. No allocation for a plain job, once as many have
+ *          lived at once, and some more for each worker; one for another.
  */
 REQCTX_API reqctx_status reqctx_pool_submit(reqctx_pool *pool,
                                             void (*run)(void *arg), void *arg);

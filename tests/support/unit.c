@@ -1,5 +1,9 @@
 #include "support/unit.h"
 
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
 int unit_end(void **state)
 {
     (void)state;
@@ -21,4 +25,23 @@ reqctx_value unit_value(const void *bytes, size_t size)
     reqctx_value value = {0};
     memcpy(&value, bytes, size);
     return value;
+}
+
+uint64_t seed_of_test(void)
+{
+    const char *given = getenv("REQCTX_SEED");
+    uint64_t seed = given != NULL
+                        ? strtoull(given, NULL, 0)
+                        : (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
+    printf("REQCTX_SEED=%" PRIu64 "\n", seed);
+    fflush(stdout);
+    return seed;
+}
+
+int unit_give_ids(reqctx_var *const *vars, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        must(reqctx_set(vars[i], (reqctx_value){0}, NULL) == REQCTX_OK);
+    }
+    return reqctx_thread_clear() == REQCTX_OK ? 0 : -1;
 }

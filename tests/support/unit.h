@@ -32,6 +32,13 @@ int unit_end(void **state);
          : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), \
             abort()))
 
+/* The seed that REQCTX_SEED gives, or another each time. Prints it. */
+uint64_t seed_of_test(void);
+
+/* The first set anywhere gives a variable its id, and changes the tree: for a
+ * group's setup. */
+int unit_give_ids(reqctx_var *const *vars, size_t count);
+
 /* The value that a variable of type T makes of x. */
 #define VALUE(T, x) unit_value(&(T){x}, sizeof(T))
 reqctx_value unit_value(const void *bytes, size_t size);

@@ -1,13 +1,8 @@
 #include "support/yields.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "support/dice.h"
 
@@ -34,17 +29,6 @@ void yields_begin(uint64_t seed, unsigned one_in)
     yields.one_in = one_in;
     atomic_store(&yields.threads, 0);
     begins++;
-}
-
-uint64_t seed_of_test(void)
-{
-    const char *given = getenv("REQCTX_SEED");
-    uint64_t seed = given != NULL
-                        ? strtoull(given, NULL, 0)
-                        : (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-    printf("REQCTX_SEED=%" PRIu64 "\n", seed);
-    fflush(stdout);
-    return seed;
 }
 
 static void point(void)

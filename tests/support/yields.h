@@ -14,8 +14,4 @@
  * thread. */
 void yields_begin(uint64_t seed, unsigned one_in);
 
-/* The seed of a random test: REQCTX_SEED's, or one of this moment. Printed
- * either way. */
-uint64_t seed_of_test(void);
-
 #endif
